@@ -1,0 +1,179 @@
+"""What can go wrong, one class for each next step a caller can take.
+
+    CopilotMcpError                  message + hint
+      SettingsError                  fix the flag or variable it names
+      AuthenticationRequiredError    run `copilot-mcp login`
+      AuthenticationError            Entra said no
+      ArgumentError                  fix the tool arguments it names
+      FilterError                    fix the filter
+      GraphError                     Microsoft Graph said no
+        InvalidRequestError          400, 413, 422: fix the arguments
+        PermissionDeniedError        402, 403: consent, licence, pay-as-you-go
+        ConversationGoneError        404: start a new conversation
+        ThrottledError               429: wait
+        ServiceUnavailableError      5xx, time limit, no connection: try later
+
+`kind` is a stable string for programs; `message` and `hint` are for people and models and may change.
+"""
+
+from typing import Any
+
+__all__ = [
+    "ArgumentError",
+    "AuthenticationError",
+    "AuthenticationRequiredError",
+    "ConversationGoneError",
+    "CopilotMcpError",
+    "FilterError",
+    "GraphError",
+    "InvalidRequestError",
+    "PermissionDeniedError",
+    "ServiceUnavailableError",
+    "SettingsError",
+    "ThrottledError",
+]
+
+
+class CopilotMcpError(Exception):
+    """Base of every error this project raises on purpose.
+
+    `message` says what happened in one sentence, `hint` what to do about it. Neither ever holds a token, a code,
+    a prompt, an answer or document text.
+    """
+
+    kind = "error"
+
+    def __init__(self, message: str, hint: str = "", *, kind: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+        if kind is not None:
+            self.kind = kind
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+    def details(self) -> dict[str, Any]:
+        """The machine-readable facts, members without a value left out."""
+        return {"kind": self.kind}
+
+
+class SettingsError(CopilotMcpError):
+    """A flag or environment variable is missing or wrong; the message names it."""
+
+    kind = "settings"
+
+
+class AuthenticationRequiredError(CopilotMcpError):
+    """Nobody is signed in, or the saved sign-in can no longer be used."""
+
+    kind = "signed_out"
+
+
+class AuthenticationError(CopilotMcpError):
+    """Entra refused. `code` is the AADSTS number or OAuth error, `correlation_id` is for its operators."""
+
+    kind = "sign_in_failed"
+
+    def __init__(
+        self, message: str, hint: str = "", *, kind: str | None = None, code: str = "", correlation_id: str = ""
+    ) -> None:
+        super().__init__(message, hint, kind=kind)
+        self.code = code
+        self.correlation_id = correlation_id
+
+    def details(self) -> dict[str, Any]:
+        """Kind, then code and correlation id where Entra gave them."""
+        facts = {"kind": self.kind, "code": self.code, "correlationId": self.correlation_id}
+        return {name: value for name, value in facts.items() if value}
+
+
+class ArgumentError(CopilotMcpError):
+    """A tool argument is missing, misspelt or out of range; the message names each."""
+
+    kind = "invalid_arguments"
+
+
+class FilterError(CopilotMcpError):
+    """A `filterExpression` that must not be sent. `diagnostics` is plain data, worst first."""
+
+    kind = "invalid_filter"
+
+    def __init__(self, message: str, hint: str = "", *, diagnostics: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(message, hint)
+        self.diagnostics = diagnostics or []
+
+    def details(self) -> dict[str, Any]:
+        """Kind and the diagnostics."""
+        return {"kind": self.kind, "diagnostics": self.diagnostics}
+
+
+class GraphError(CopilotMcpError):
+    """Microsoft Graph answered with an error, or not at all.
+
+    Attributes:
+        status: HTTP status, None when no answer came.
+        code: Graph's own error code, may be empty.
+        request_id: Microsoft's id for support, may be empty.
+        retry_after: seconds to wait before trying again, None when unknown.
+    """
+
+    kind = "service"
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        kind: str | None = None,
+        status: int | None = None,
+        code: str = "",
+        request_id: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint, kind=kind)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.retry_after = retry_after
+
+    def details(self) -> dict[str, Any]:
+        """Kind, status, code, request id and waiting time, as far as known."""
+        facts = {
+            "kind": self.kind,
+            "status": self.status,
+            "code": self.code,
+            "requestId": self.request_id,
+            "retryAfterSeconds": self.retry_after,
+        }
+        return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+class InvalidRequestError(GraphError):
+    """400, 413, 414, 422 and their like: the same request will fail again."""
+
+    kind = "invalid_request"
+
+
+class PermissionDeniedError(GraphError):
+    """401 after a fresh token, 402, 403: consent, licence, policy or billing. `kind` tells which where known."""
+
+    kind = "forbidden"
+
+
+class ConversationGoneError(GraphError):
+    """404 on a conversation: it ended, or belongs to somebody else. Start a new one."""
+
+    kind = "conversation_gone"
+
+
+class ThrottledError(GraphError):
+    """429: wait `retry_after` seconds."""
+
+    kind = "throttled"
+
+
+class ServiceUnavailableError(GraphError):
+    """5xx, a time limit or no connection. A chat turn may have been recorded all the same: do not send it again."""
+
+    kind = "service"

@@ -1,0 +1,29 @@
+"""What the command line decided, as one frozen value that is handed down."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Decided values. Only the command line reads flags and the environment.
+
+    Attributes:
+        cloud: a row of `auth.CLOUDS`.
+        tenant: directory id or verified domain, or `organizations`.
+        client_id: the app registration; None means that the Graph tools explain how to set it.
+        chat: `stream` uses chatOverStream, `sync` the synchronous operation; never one after the other.
+        time_zone: IANA name sent when a call has no `locationHint`; None asks the operating system.
+        cache: `plain` keeps the sign-in in a file with mode 0600, `memory` nowhere.
+        simulated: this is the simulated tenant, and every answer says so.
+    """
+
+    cloud: str = "global"
+    tenant: str = "organizations"
+    client_id: str | None = None
+    chat: Literal["stream", "sync"] = "stream"
+    time_zone: str | None = None
+    cache: Literal["plain", "memory"] = "plain"
+    simulated: bool = False
