@@ -1,0 +1,226 @@
+"""Loads any folder of Markdown, text or HTML files as a simulated tenant.
+
+Each top folder becomes a SharePoint site, files at the root belong to the site `Documents`. Two people can sign
+in: `adele` reads everything, `megan` everything but the alphabetically last top folder, so that security
+trimming can be seen on a folder that knows no rights.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
+
+from copilot_mcp.simulator.front_matter import FrontMatter, parse_instant, split_front_matter
+from copilot_mcp.simulator.tenant import EVERYONE, Document, Label, Site, Tenant, User
+
+__all__ = ["load_folder"]
+
+MAX_FILE_BYTES = 4 * 1024 * 1024
+MAX_FILES = 20_000
+_EXTENSIONS = frozenset({"md", "markdown", "txt", "text", "rst", "html", "htm"})
+_HTML = frozenset({"html", "htm"})
+_ROOT_SITE = "Documents"
+_RESTRICTED = "restricted"
+_HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*\s*$", re.MULTILINE)
+_UNSAFE = re.compile(r'["*:<>?/\\|#%\x00-\x1f]')
+_AUTHOR_KEYS = ("author", "authors", "ms.author")
+_MODIFIED_KEYS = ("lastmodified", "last_modified", "modified", "updated", "ms.date", "date")
+_USERS = (
+    User(
+        "3f0a6c52-8d1e-4b7a-9c44-1e5b7d2a9f01",
+        "adele",
+        "Adele Vance",
+        "adele@contoso.example",
+        frozenset({EVERYONE, _RESTRICTED}),
+    ),
+    User("7b92d4e8-05c3-4f6d-a1b7-6c8e3f40d202", "megan", "Megan Bowen", "megan@contoso.example"),
+)
+_LABELS = (
+    Label("general", "b2f1d8e5-6c49-4a03-9d17-4e80a2c3f002", "General", "Ordinary business content.", 1, "#0078d4"),
+    Label(
+        "confidential",
+        "c302e9f6-7d5a-4b14-ae28-5f91b3d40003",
+        "Confidential",
+        "For people inside the organisation only.",
+        2,
+        "#f7b500",
+    ),
+)
+
+
+@dataclass(slots=True)
+class _Tally:
+    skipped: int = 0
+
+
+def load_folder(path: str | Path) -> Tenant:
+    """Read every Markdown, text and HTML file below `path`.
+
+    Hidden files and folders are left out. Files that are not UTF-8, are larger than 4 MiB or cannot be read are
+    left out and counted in `Tenant.skipped`; links that lead outside the folder are not followed.
+
+    Raises:
+        OSError: The folder does not exist or is no folder.
+    """
+    root = Path(path).resolve(strict=True)
+    if not root.is_dir():
+        raise NotADirectoryError(f"{root} is not a folder")
+    tally = _Tally()
+    found = [(file, text) for file in _files(root, tally) if (text := _read(file, tally)) is not None]
+    tops = sorted({file.relative_to(root).parts[0] for file, _ in found if len(file.relative_to(root).parts) > 1})
+    sites = _sites(tops, has_root_files=any(file.parent == root for file, _ in found))
+    documents = tuple(_document(file, text, root, sites) for file, text in found)
+    return Tenant(
+        name=root.name,
+        about=_about(root.name, tops),
+        users=_USERS,
+        documents=documents,
+        sites=tuple(sites.values()),
+        labels=_LABELS,
+        fiction=False,
+        skipped=tally.skipped,
+    )
+
+
+def _about(name: str, tops: list[str]) -> str:
+    limit = f' Megan Bowen may not read "{tops[-1]}".' if tops else ""
+    return f'The files of the folder "{name}" in a simulated tenant. The people and rights are made up.{limit}'
+
+
+def _files(root: Path, tally: _Tally) -> Iterator[Path]:
+    """Readable candidates in a stable order. `os.walk` does not enter linked folders."""
+    count = 0
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        for name in sorted(files):
+            file = Path(folder) / name
+            if name.startswith(".") or file.suffix.lower().lstrip(".") not in _EXTENSIONS:
+                continue
+            if file.is_symlink() and not file.resolve().is_relative_to(root):
+                continue
+            count += 1
+            if count > MAX_FILES:
+                tally.skipped += 1
+                continue
+            yield file
+
+
+def _read(file: Path, tally: _Tally) -> str | None:
+    try:
+        if file.stat().st_size <= MAX_FILE_BYTES:
+            return file.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        pass
+    tally.skipped += 1
+    return None
+
+
+def _sites(tops: list[str], *, has_root_files: bool) -> dict[str, Site]:
+    """Sites by top folder, the root's files under the empty name. Addresses stay apart even if names clash."""
+    names = {top: _segment(top) for top in tops}
+    if has_root_files or not tops:
+        root_name = _ROOT_SITE
+        while root_name.casefold() in {name.casefold() for name in names.values()}:
+            root_name += " root"
+        names[""] = root_name
+    sites = {}
+    for top, name in names.items():
+        url = f"https://contoso.sharepoint.com/sites/{name}"
+        last = bool(tops) and top == tops[-1]
+        readers = frozenset({_RESTRICTED}) if last else frozenset({EVERYONE})
+        sites[top] = Site(name, name, url, str(uuid5(NAMESPACE_URL, url)), readers=readers)
+    return sites
+
+
+def _segment(name: str) -> str:
+    return _UNSAFE.sub("_", name).strip() or "_"
+
+
+def _document(file: Path, text: str, root: Path, sites: dict[str, Site]) -> Document:
+    parts = file.relative_to(root).parts
+    site = sites[parts[0] if len(parts) > 1 else ""]
+    tail = parts[1:] if len(parts) > 1 else parts
+    extension = file.suffix.lower().lstrip(".")
+    front, body, title = _content(text, extension)
+    author = next((front[key] for key in _AUTHOR_KEYS if key in front), ())
+    label = front.get("label", ("",))[0].casefold()
+    return Document(
+        url="/".join((site.url, "Shared Documents", *(_segment(part) for part in tail))),
+        title=front.get("title", (title or file.stem,))[0],
+        body=body,
+        modified=_modified(front, file),
+        site=site.name,
+        site_id=site.id,
+        author=author,
+        modified_by=front.get("modifiedby", author or ("",))[0],
+        extension=extension,
+        label=next((each for each in _LABELS if label in (each.key, each.name.casefold())), None),
+        readers=site.readers,
+        properties=front,
+    )
+
+
+def _modified(front: FrontMatter, file: Path) -> datetime:
+    for key in _MODIFIED_KEYS:
+        if key in front and (instant := parse_instant(front[key][0])):
+            return instant
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC).replace(microsecond=0)
+
+
+def _content(text: str, extension: str) -> tuple[FrontMatter, str, str]:
+    """Front matter, body and the title that the text itself gives."""
+    if extension in _HTML:
+        page = _Page()
+        page.feed(text)
+        page.close()
+        return {}, page.markdown(), page.title
+    front, body = split_front_matter(text)
+    heading = _HEADING.search(body)
+    return front, body, heading[1] if heading else ""
+
+
+class _Page(HTMLParser):
+    """The readable text of an HTML page, headings kept as Markdown headings."""
+
+    _BLOCKS = frozenset({"p", "div", "li", "tr", "br", "section", "article", "pre", "table", "ul", "ol", "dt", "dd"})
+    _SILENT = frozenset({"script", "style", "nav", "template", "noscript"})
+    _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.title = ""
+        self._parts: list[str] = []
+        self._silent = 0
+        self._in_title = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in_title = tag == "title"
+        self._silent += tag in self._SILENT
+        if tag in self._HEADINGS:
+            self._parts.append("\n\n" + "#" * int(tag[1]) + " ")
+        elif tag == "li":
+            self._parts.append("\n- ")
+        elif tag in self._BLOCKS:
+            self._parts.append("\n\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_title = False
+        self._silent = max(0, self._silent - (tag in self._SILENT))
+        if tag in self._HEADINGS or tag in self._BLOCKS:
+            self._parts.append("\n\n")
+
+    def handle_data(self, data: str) -> None:
+        if self._in_title:
+            self.title = " ".join((self.title + data).split())
+        elif not self._silent:
+            self._parts.append(re.sub(r"\s+", " ", data))
+
+    def markdown(self) -> str:
+        """The page's text, one blank line between blocks."""
+        text = "".join(self._parts)
+        lines = [line.strip() for line in text.split("\n")]
+        return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
