@@ -116,6 +116,9 @@ class GraphError(CopilotMcpError):
         code: Graph's own error code, may be empty.
         request_id: Microsoft's id for support, may be empty.
         retry_after: seconds to wait before trying again, None when unknown.
+        requests_used: requests that were sent for this call, retries counted; what a quota has lost.
+        partial_text: what the service said before or instead of answering. It may hold document text: show it to
+            the caller if you must, never log it.
     """
 
     kind = "service"
@@ -136,6 +139,8 @@ class GraphError(CopilotMcpError):
         self.code = code
         self.request_id = request_id
         self.retry_after = retry_after
+        self.requests_used = 0
+        self.partial_text = ""
 
     def details(self) -> dict[str, Any]:
         """Kind, status, code, request id and waiting time, as far as known."""
