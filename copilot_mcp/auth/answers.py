@@ -1,0 +1,153 @@
+"""What the sign-in service may answer, checked before anybody believes it.
+
+MSAL hands on whatever the service sends (measured with msal 1.39): a success without a token, a token for somebody
+else, a life of a million years. These functions take MSAL's answer and give checked values or a typed refusal; no
+refusal quotes the answer.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from copilot_mcp.auth.clouds import Cloud
+from copilot_mcp.errors import AuthenticationError
+
+__all__ = ["Account", "Grant", "is_guid", "person_of", "read_grant"]
+
+_MAX_TOKEN = 65_536
+_MAX_LIFE_S = 90 * 24 * 3600
+_HEADER_SAFE = re.compile(r"[!-~]+")
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_SCOPE = re.compile(r"[!-~]{1,200}")
+_CONSUMERS_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
+"""The tenant that Microsoft uses for personal accounts."""
+
+
+def is_guid(text: str) -> bool:
+    """Whether the text has the form of a tenant or object id."""
+    return _GUID.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The person who signed in, as the ID token names them. Nothing here is secret.
+
+    Attributes:
+        username: usually an address; for showing, never for choosing.
+        name: display name, may be empty.
+        tenant_id: the directory that signed the person in.
+        scopes: permission names granted so far, without prefix, sorted.
+        object_id: the person within `tenant_id`.
+        home_account_id: MSAL's key, the person's home object and tenant.
+        sign_in_id: made anew at each sign-in, so a late answer for an earlier one is recognised.
+    """
+
+    username: str
+    name: str
+    tenant_id: str
+    scopes: tuple[str, ...]
+    object_id: str = field(default="", repr=False)
+    home_account_id: str = field(default="", repr=False)
+    sign_in_id: str = field(default="", repr=False)
+
+    def same_person(self, other: "Account") -> bool:
+        """Whether tenant and object are the same."""
+        return (self.tenant_id, self.object_id) == (other.tenant_id, other.object_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """An access token with what is known about it.
+
+    Attributes:
+        token: the bearer token.
+        life_s: seconds it is good for, counted from the answer.
+        scopes: permission names it carries, without prefix.
+    """
+
+    token: str = field(repr=False)
+    life_s: int
+    scopes: frozenset[str]
+
+
+def unreadable(what: str) -> AuthenticationError:
+    """The refusal for an answer that breaks the protocol; `what` is our own word for the part that is wrong."""
+    return AuthenticationError(
+        f"The sign-in service sent an answer that cannot be used ({what}).",
+        "Try again; if it stays, look for a proxy that changes answers.",
+        kind="bad_answer",
+    )
+
+
+def read_grant(answer: Mapping[str, Any], cloud: Cloud, asked: frozenset[str]) -> Grant:
+    """The token in an answer that holds no `error`.
+
+    Where the answer names no scopes, those `asked` for were granted (RFC 6749, 5.1).
+
+    Raises:
+        AuthenticationError: The answer is not a usable token (`bad_answer`), or the token works only for a device's
+            key that this program does not have (`token_protection`).
+    """
+    token, life_s = answer.get("access_token"), answer.get("expires_in")
+    if not isinstance(token, str) or not 0 < len(token) <= _MAX_TOKEN or not _HEADER_SAFE.fullmatch(token):
+        raise unreadable("no token")
+    if not isinstance(life_s, int) or isinstance(life_s, bool) or not 0 < life_s <= _MAX_LIFE_S:
+        raise unreadable("no usable lifetime")
+    kind = answer.get("token_type", "Bearer")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise AuthenticationError(
+            "Your organisation asks for tokens that are bound to a device, which this sign-in cannot provide.",
+            "Ask an administrator for an exception.",
+            kind="token_protection",
+        )
+    scope = answer.get("scope")
+    if scope is None or scope == "":
+        return Grant(token, life_s, asked)
+    if not isinstance(scope, str) or not all(_SCOPE.fullmatch(part) for part in scope.split()):
+        raise unreadable("no readable scopes")
+    return Grant(token, life_s, frozenset(cloud.scope_name(part) for part in scope.split()))
+
+
+def person_of(answer: Mapping[str, Any], client_id: str, tenant: str) -> Account:
+    """The person an answer is about, from its ID token; `tenant` is the directory that was asked.
+
+    The ID token came straight from the sign-in service over TLS, so its signature need not be checked again
+    (OpenID Connect Core, 3.1.3.7).
+
+    Raises:
+        AuthenticationError: There is no ID token for this app (`bad_answer`), a personal account (`personal_account`),
+            or an account of another tenant (`user_not_in_tenant`).
+    """
+    claims = answer.get("id_token_claims")
+    if not isinstance(claims, Mapping):
+        raise unreadable("no ID token")
+    tenant_id, object_id = claims.get("tid"), claims.get("oid")
+    if not isinstance(tenant_id, str) or not isinstance(object_id, str) or not is_guid(tenant_id) or not object_id:
+        raise unreadable("nobody named in the ID token")
+    if claims.get("aud") != client_id:
+        raise unreadable("ID token for another app")
+    if tenant_id.lower() == _CONSUMERS_TENANT:
+        raise AuthenticationError(
+            "Personal Microsoft accounts cannot use the Microsoft 365 Copilot APIs.",
+            "Sign in with a work or school account.",
+            kind="personal_account",
+        )
+    if is_guid(tenant) and tenant.lower() != tenant_id.lower():
+        raise AuthenticationError(
+            "The account that signed in belongs to another tenant than the configured one.",
+            "Sign in with an account of the configured tenant; nothing was stored.",
+            kind="user_not_in_tenant",
+        )
+    return Account(
+        username=_shown(claims.get("preferred_username") or claims.get("upn")),
+        name=_shown(claims.get("name")),
+        tenant_id=tenant_id.lower(),
+        scopes=(),
+        object_id=object_id.lower(),
+    )
+
+
+def _shown(value: object) -> str:
+    """A name that can be shown on one line: no control characters, at most 200 characters."""
+    return "".join(letter for letter in value if letter.isprintable())[:200] if isinstance(value, str) else ""
