@@ -1,0 +1,179 @@
+"""The three things MSAL does for us: begin a device-code sign-in, ask how it stands, and refresh.
+
+MSAL works on a copy of the cache that is thrown away, and gets a new application each time, because an application
+remembers answers (refusals for a minute, and successes where a gateway adds a header). Discovery documents are kept
+by the adapter, so a new application costs about 0.1 ms and no network.
+
+Synchronous methods run in a worker thread through `run`; the first of them pays for importing msal.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from copilot_mcp.auth.answers import Account, unreadable
+from copilot_mcp.auth.cache_content import Content, msal_text
+from copilot_mcp.auth.clouds import Cloud
+from copilot_mcp.auth.refusals import Asked, fault_error
+from copilot_mcp.errors import CopilotMcpError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from copilot_mcp.auth.msal_http import MsalHttp
+
+__all__ = ["DeviceFlow", "Entra"]
+
+logger = logging.getLogger(__name__)
+
+WORKERS = 4
+"""Threads for MSAL; the process's other forty are not ours to fill."""
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(slots=True)
+class DeviceFlow:
+    """One sign-in under way: what MSAL needs to ask again, and the copy of the cache that its success fills."""
+
+    answer: dict[str, Any] = field(repr=False)
+    app: Any = field(repr=False)
+    cache: Any = field(repr=False)
+
+
+class Entra:
+    """MSAL for one app in one tenant of one cloud."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        tenant: str,
+        client_id: str,
+        http: "httpx.AsyncClient",
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.asked = Asked(cloud, tenant, client_id)
+        self._http = http
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._adapter: MsalHttp | None = None
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    async def run(self, work: Callable[[], _Result]) -> _Result:
+        """Run `work` in one of our worker threads. When the caller is cancelled, its request is ended too."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(WORKERS)
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+    def begin(self, names: Sequence[str]) -> DeviceFlow:
+        """Ask for a device code for these permission names. The answer is not checked yet.
+
+        Raises:
+            AuthenticationError: Entra refused, or cannot be reached.
+        """
+        with self._msal(names):
+            cache, app = self._application({})
+            return DeviceFlow(app.initiate_device_flow(scopes=self._scopes(names)), app, cache)
+
+    def poll(self, flow: DeviceFlow) -> dict[str, Any]:
+        """Ask once whether the person has decided; the answer may hold an `error`.
+
+        Raises:
+            AuthenticationError: No usable answer came.
+        """
+        with self._msal(()):
+            # The pace is kept by the caller; MSAL would warn by a clock of its own.
+            flow.answer.pop("latest_attempt_at", None)
+            answer = flow.app.acquire_token_by_device_flow(flow.answer, exit_condition=lambda _: True)
+            return _object(answer)
+
+    def signed_in(self, flow: DeviceFlow) -> tuple[Content, str]:
+        """What a success left in the copy of the cache: its content, and MSAL's key of the account.
+
+        Raises:
+            AuthenticationError: There is not exactly one account (`bad_answer`).
+        """
+        accounts = flow.app.get_accounts()
+        if len(accounts) != 1 or not accounts[0].get("home_account_id"):
+            raise unreadable("no account")
+        return _content(flow.cache), str(accounts[0]["home_account_id"])
+
+    def refresh(self, content: Content, account: Account, names: Sequence[str]) -> tuple[dict[str, Any], Content]:
+        """Redeem the refresh token for these permission names.
+
+        Gives the answer, which may hold an `error`, and the content with the new tokens in it.
+
+        Raises:
+            AuthenticationError: No usable answer came.
+        """
+        with self._msal(names):
+            cache, app = self._application(content)
+            chosen = [one for one in app.get_accounts() if one["home_account_id"] == account.home_account_id]
+            if not chosen:
+                return {"error": "login_required"}, content
+            answer = app.acquire_token_silent_with_error(self._scopes(names), chosen[0], force_refresh=True)
+            # None means that there is no refresh token.
+            return {"error": "login_required"} if answer is None else _object(answer), _content(cache)
+
+    def tenant_id(self, flow: DeviceFlow) -> str:
+        """The directory that Entra resolved our tenant setting to; not an id for `organizations`."""
+        return str(flow.app.authority.tenant)
+
+    def _scopes(self, names: Sequence[str]) -> list[str]:
+        return [self.asked.cloud.scope(name) for name in sorted(names)]
+
+    def _application(self, content: Content) -> tuple[Any, Any]:
+        import msal
+
+        from copilot_mcp.auth.msal_http import MsalHttp
+
+        with self._lock:
+            if self._adapter is None:
+                self._adapter = MsalHttp(self._http, self.asked.cloud.authority, clock=self._clock)
+        cache = msal.SerializableTokenCache()
+        cache.deserialize(msal_text(content))
+        app = msal.PublicClientApplication(
+            self.asked.client_id,
+            authority=f"{self.asked.cloud.authority}/{self.asked.tenant}",
+            instance_discovery=False,
+            http_client=self._adapter,
+            token_cache=cache,
+        )
+        return cache, app
+
+    @contextmanager
+    def _msal(self, names: Sequence[str]) -> Iterator[None]:
+        """Around every call of MSAL: whatever it raises becomes an error that quotes no answer."""
+        from copilot_mcp.auth.msal_http import AuthorityFault
+
+        try:
+            yield
+        except CopilotMcpError:
+            raise
+        except AuthorityFault as fault:
+            asked = replace(self.asked, scopes=tuple(sorted(names)))
+            raise fault_error(fault.kind, fault.host, fault.retry_after, fault.oauth, asked) from None
+        except Exception as error:
+            # MSAL fails in many ways on an answer it did not expect; the exception may hold that answer.
+            logger.warning("The sign-in library failed on an answer (%s).", type(error).__name__)
+            raise unreadable("the sign-in library failed on it") from None
+
+
+def _object(answer: object) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise unreadable("not an object")
+    return answer
+
+
+def _content(cache: Any) -> Content:
+    content: Content = json.loads(cache.serialize())
+    return content
