@@ -7,7 +7,7 @@ its JSON object ends. Lines are cut from bytes and decoded whole, which keeps sp
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 Event = dict[str, Any]
@@ -17,6 +17,7 @@ EVENT_CAP_BYTES = 8 * 1024 * 1024
 
 _SLICE_BYTES = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
+_UNREADABLE = (ValueError, RecursionError)
 # Raw line breaks inside a string are what some streams really send.
 _parse = json.JSONDecoder(strict=False).decode
 _FIELD = re.compile(r"(?:id|event|retry):")
@@ -67,7 +68,7 @@ class StreamReader:
         """Say that the stream ended; return a last event that lacked only its line end, and set `cut`."""
         if self._pending or self._too_long:
             self._end_line(b"")
-        if self._open is not None:
+        if self._open is not None and self._open.started:
             self._give_up()
         self.cut = self._last_was_bad and not self.done
         events, self._events = self._events, []
@@ -92,9 +93,13 @@ class StreamReader:
             piece = piece.removeprefix(_BOM)
         if self._too_long or len(piece) > self._cap:
             self._too_long = False
-            self._open = _OpenEvent("")
             self._give_up()
-        elif not self.done:
+        elif self.done:
+            return
+        elif self._open is None and piece.startswith(b"data: "):
+            # Nearly every event is such a line: decode it without copying it first.
+            self._begin(str(memoryview(piece)[6:], "utf-8", "replace"))
+        else:
             self._line(piece.decode("utf-8", "replace").rstrip("\r\n"))
 
     def _line(self, line: str) -> None:
@@ -104,7 +109,7 @@ class StreamReader:
             return
         if line.startswith("data:") and open_event.is_overtaken_by(line[5:]):
             self._give_up()
-            self._begin(line[5:].lstrip())
+            self._begin(line[5:])
             return
         open_event.add(line)
         if open_event.size > self._cap:
@@ -114,7 +119,7 @@ class StreamReader:
 
     def _line_between(self, line: str) -> None:
         if line.startswith("data:"):
-            self._begin(line[5:].lstrip())
+            self._begin(line[5:])
         elif line.startswith("{") or (self._open is not None and line.lstrip().startswith("{")):
             # A plain JSON body under the wrong media type, or an object that begins below an empty `data:`.
             self._begin(line)
@@ -123,13 +128,15 @@ class StreamReader:
 
     def _begin(self, text: str) -> None:
         self._open = None
+        if text[:1].isspace():
+            text = text.lstrip()
         if text.rstrip() == "[DONE]":
             self.done = True
         elif text.startswith(("{", "[")):
             try:
                 self._emit(_parse(text))
-            except ValueError:
-                self._open = _OpenEvent(text)
+            except _UNREADABLE:
+                self._open = _OpenEvent(text.rstrip("\r\n"))
                 if self._open.complete:
                     self._give_up()
         elif text:
@@ -141,7 +148,7 @@ class StreamReader:
         for text in open_event.readings():
             try:
                 value = _parse(text)
-            except ValueError:
+            except _UNREADABLE:
                 continue
             self._open = None
             self._emit(value)
@@ -156,9 +163,8 @@ class StreamReader:
             self._give_up()
 
     def _give_up(self) -> None:
-        if self._open is None or self._open.started or self._open.size == 0:
-            self.skipped += 1
-            self._last_was_bad = True
+        self.skipped += 1
+        self._last_was_bad = True
         self._open = None
 
 
@@ -193,7 +199,7 @@ class _OpenEvent:
             return True
         try:
             _parse(text)
-        except ValueError:
+        except _UNREADABLE:
             return False
         return True
 
@@ -246,7 +252,7 @@ class _OpenEvent:
                 return
 
 
-async def read_events(chunks: AsyncIterator[bytes], reader: StreamReader | None = None) -> AsyncIterator[Event]:
+async def read_events(chunks: AsyncIterator[bytes], reader: StreamReader | None = None) -> AsyncGenerator[Event, None]:
     """The events of a stream, one at a time. Pass a `reader` to learn how the stream ended."""
     reader = reader or StreamReader()
     async for chunk in chunks:

@@ -1,0 +1,150 @@
+"""`GraphClient`: the Copilot operations of Microsoft Graph as methods."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+import anyio
+from pydantic import ValidationError
+
+from copilot_mcp.errors import ArgumentError, GraphError
+from copilot_mcp.graph._base import GraphAnswer
+from copilot_mcp.graph.batch import retrieve_batch
+from copilot_mcp.graph.chat import ChatBody, CopilotConversation
+from copilot_mcp.graph.refusals import Answer, refusal
+from copilot_mcp.graph.retrieval import RetrievalBody, RetrievalResponse
+from copilot_mcp.graph.scopes import CHAT_SCOPES, RETRIEVAL_SCOPES
+from copilot_mcp.graph.transport import Clocks, GraphTransport, Operation, Sent, TokenSource
+from copilot_mcp.graph.turn import ChatTurn
+
+if TYPE_CHECKING:
+    import httpx
+
+CHAT_TURN_LIMIT_S = 300.0
+"""Microsoft's own sample waits this long for one turn."""
+
+_CREATE = Operation("create conversation", repeatable=False, total_s=60)
+_CHAT = Operation("chat", repeatable=False, total_s=CHAT_TURN_LIMIT_S, on_conversation=True)
+_STREAM = Operation("chatOverStream", repeatable=False, total_s=CHAT_TURN_LIMIT_S, streams=True, on_conversation=True)
+_RETRIEVE = Operation("retrieval", repeatable=True, total_s=120)
+
+_ID_MAX_CHARACTERS = 200
+
+AnswerT = TypeVar("AnswerT", bound=GraphAnswer)
+
+
+class GraphClient:
+    """Speaks to one Graph root for the person behind `tokens`. Holds no conversation and no lock.
+
+    Turns of one conversation must be sent one after another; that is the caller's business. The HTTP client stays
+    the caller's: who opened it closes it.
+    """
+
+    def __init__(
+        self,
+        http: "httpx.AsyncClient",
+        root: str,
+        tokens: TokenSource,
+        *,
+        user_agent: str = "copilot-mcp",
+        clock: Callable[[], datetime] | None = None,
+        monotonic: Callable[[], float] | None = None,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
+        jitter: Callable[[], float] | None = None,
+    ) -> None:
+        given = {"now": clock, "monotonic": monotonic, "sleep": sleep, "jitter": jitter}
+        chosen: dict[str, Any] = {name: function for name, function in given.items() if function is not None}
+        self._transport = GraphTransport(http, root, tokens, user_agent, Clocks(**chosen))
+
+    async def create_conversation(self) -> CopilotConversation:
+        """Start a conversation. Sent again only when no connection was made."""
+        sent = await self._transport.send(_CREATE, "/beta/copilot/conversations", {}, CHAT_SCOPES)
+        conversation = self._read(CopilotConversation, sent)
+        if not conversation.id:
+            raise self._unreadable(sent)
+        return conversation
+
+    async def chat(self, conversation_id: str, body: ChatBody) -> CopilotConversation:
+        """One turn, answered at the end. Never sent twice once it may have arrived.
+
+        Raises:
+            ArgumentError: The conversation id cannot be one.
+            GraphError: Graph refused, or did not answer; after a time limit the turn may have been recorded.
+        """
+        path = _conversation_path(conversation_id) + "/chat"
+        return self._read(CopilotConversation, await self._transport.send(_CHAT, path, body.payload(), CHAT_SCOPES))
+
+    @asynccontextmanager
+    async def chat_over_stream(self, conversation_id: str, body: ChatBody) -> AsyncIterator[ChatTurn]:
+        """One turn, answered while it is written. Leaving the block closes the connection at once.
+
+        Raises:
+            ArgumentError: The conversation id cannot be one.
+            GraphError: Graph refused before the stream began, or inside it.
+        """
+        path = _conversation_path(conversation_id) + "/chatOverStream"
+        sent = await self._transport.send(_STREAM, path, body.payload(), CHAT_SCOPES)
+        try:
+            if "html" in sent.answer.headers.get("content-type", "").casefold():
+                raise self._unreadable(sent, is_html=True)
+            turn = ChatTurn(sent, body.message.text, self._transport.clocks)
+            try:
+                yield turn
+            finally:
+                await turn.aclose()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await sent.response.aclose()
+
+    async def retrieve(self, body: RetrievalBody, *, beta: bool = False) -> RetrievalResponse:
+        """Text extracts from one data source; v1.0 unless `beta` or the body asks for more.
+
+        Raises:
+            GraphError: Graph refused, or did not answer after a few tries.
+        """
+        version = "beta" if beta or body.needs_beta else "v1.0"
+        scopes = RETRIEVAL_SCOPES[body.data_source]
+        sent = await self._transport.send(_RETRIEVE, f"/{version}/copilot/retrieval", body.payload(), scopes)
+        return self._read(RetrievalResponse, sent)
+
+    async def retrieve_many(self, bodies: Sequence[RetrievalBody]) -> list[RetrievalResponse | GraphError]:
+        """Several retrievals in few round trips, results in the order of the bodies; each is a request of the quota.
+
+        One failure does not cost the others. Errors of the sign-in are raised, as they concern all.
+        """
+        results: dict[int, RetrievalResponse | GraphError] = {}
+        for beta in (False, True):
+            numbers = [number for number, body in enumerate(bodies) if body.needs_beta is beta]
+            chosen = [bodies[number] for number in numbers]
+            results.update(zip(numbers, await retrieve_batch(self._transport, chosen, beta=beta), strict=True))
+        return [results[number] for number in range(len(bodies))]
+
+    def _read(self, model: type[AnswerT], sent: Sent) -> AnswerT:
+        """The answer as a model; the reason why it does not fit would quote the body, so it is not chained."""
+        try:
+            return model.model_validate(sent.answer.body).stamped(sent.request_id, sent.requests_used)
+        except ValidationError:
+            pass
+        raise self._unreadable(sent)
+
+    def _unreadable(self, sent: Sent, *, is_html: bool = False) -> GraphError:
+        answer = Answer(sent.answer.status, sent.answer.headers, None, is_html)
+        error = refusal(answer, now=self._transport.clocks.now(), request_id=sent.request_id)
+        error.requests_used = sent.requests_used
+        return error
+
+
+def _conversation_path(conversation_id: str) -> str:
+    """The conversation's path, its id percent-encoded.
+
+    Raises:
+        ArgumentError: Empty, over 200 characters, or made to lead elsewhere.
+    """
+    forbidden = any(character in "/\\" or not character.isprintable() for character in conversation_id)
+    if forbidden or not 0 < len(conversation_id) <= _ID_MAX_CHARACTERS or not conversation_id.strip(". "):
+        raise ArgumentError(
+            "conversationId is not the id of a conversation.", "Pass the one an earlier answer gave, or leave it out."
+        )
+    return f"/beta/copilot/conversations/{quote(conversation_id, safe='')}"

@@ -1,0 +1,45 @@
+"""Connection faults -> errors, and whether the request can have been processed."""
+
+from typing import TYPE_CHECKING
+
+from copilot_mcp.errors import ServiceUnavailableError
+
+if TYPE_CHECKING:
+    import httpx
+
+_TURN_HINT = "Try later. A chat turn may have been recorded: do not send it again as it is."
+
+
+def never_connected(fault: Exception) -> bool:
+    """Whether no connection was made, so that the request was certainly not processed."""
+    import httpx
+
+    return isinstance(fault, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+
+
+def is_untrusted_certificate(fault: Exception) -> bool:
+    """Whether TLS failed on the certificate; trying again will not help."""
+    cause: BaseException | None = fault
+    for _ in range(8):
+        if cause is None:
+            return False
+        if type(cause).__name__ == "SSLCertVerificationError" or "CERTIFICATE_VERIFY_FAILED" in str(cause):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def fault_error(fault: "httpx.HTTPError | TimeoutError", host: str) -> ServiceUnavailableError:
+    """The error a connection fault stands for. Says nothing of the request but its host."""
+    import httpx
+
+    if is_untrusted_certificate(fault):
+        hint = "If your network inspects TLS, let this computer trust its certificate authority."
+        return ServiceUnavailableError(f"The certificate of {host} is not trusted here.", hint, kind="tls_intercepted")
+    if isinstance(fault, httpx.PoolTimeout):
+        return ServiceUnavailableError("Too many requests are under way.", "Try again soon.", kind="timeout")
+    if never_connected(fault):
+        return ServiceUnavailableError(f"{host} cannot be reached.", "Check network and proxy.", kind="offline")
+    if isinstance(fault, httpx.TimeoutException | TimeoutError):
+        return ServiceUnavailableError(f"{host} did not answer in time.", _TURN_HINT, kind="timeout")
+    return ServiceUnavailableError(f"The connection to {host} broke.", _TURN_HINT, kind="service")

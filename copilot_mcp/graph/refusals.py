@@ -1,0 +1,211 @@
+"""What an answer without success means: one error class for each next step.
+
+Decides on the HTTP status, then on Graph's code, never on the message, which is for people and changes. The one
+exception is a 5xx that wraps the refusal of the service behind it and names that status nowhere else.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from copilot_mcp.errors import (
+    ConversationGoneError,
+    GraphError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    ServiceUnavailableError,
+    ThrottledError,
+)
+
+_WRAPPED_STATUS = re.compile(r"Status\s*=\s*(\d{3})\b")
+_SAFE_CODE = re.compile(r"[\w.\- ]{1,80}", re.ASCII)
+_SAFE_ID = re.compile(r"[\w\-]{1,80}", re.ASCII)
+_LICENCE_WORDS = ("licen", "payment", "billing", "notpurchased")
+_POLICY_WORDS = ("conditionalaccess", "policy", "insufficient_claims", "interactionrequired")
+_CONSENT_WORDS = ("consent", "scope", "authorization_requestdenied", "insufficientprivileges", "missingpermission")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer or a batch item, read whole. Header names are in small letters."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    is_html: bool = False
+
+
+def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
+    """Read a body as JSON; `body` is None where it is empty, cut or something else."""
+    small = {name.casefold(): value for name, value in headers.items()}
+    try:
+        body = json.loads(content) if content.strip() else None
+    except (ValueError, RecursionError):
+        body = None
+    is_html = content.lstrip()[:1] == b"<" or "html" in small.get("content-type", "").casefold()
+    return Answer(status, small, body, is_html)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait, from a number or an HTTP date; None when the header is missing or makes no sense."""
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = (moment - now).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def refusal(
+    answer: Answer, *, now: datetime, on_conversation: bool = False, request_id: str = "", in_stream: bool = False
+) -> GraphError:
+    """The error that an answer stands for.
+
+    `request_id` is used where the answer names none. `on_conversation` says that a 404 means the conversation.
+    `in_stream`: the HTTP status was 200, that of `answer` is only what its error object amounts to.
+    """
+    code, message, inner_id = _named(answer.body)
+    status = _wrapped(answer.status, message) or answer.status
+    error_class, kind, sentence, hint = _meaning(status, code, answer, on_conversation)
+    if status == answer.status and 300 <= status < 400:
+        sentence = "Microsoft Graph answered with a redirect, which is not followed"
+    shown = "in the stream" if in_stream else str(answer.status)
+    if code:
+        shown += f", {code}"
+    error = error_class(
+        f"{sentence} ({shown}).",
+        hint,
+        kind=kind,
+        status=answer.status,
+        code=code,
+        request_id=_safe(_SAFE_ID, answer.headers.get("request-id")) or inner_id or request_id,
+        retry_after=retry_after(answer.headers, now) if status in (429, 503) else None,
+    )
+    error.partial_text = _explanation(answer.body)
+    return error
+
+
+def stream_refusal(body: Mapping[str, Any], *, now: datetime, request_id: str = "") -> GraphError:
+    """The error that an `error` object inside a stream of status 200 stands for, by its code."""
+    code, message, _ = _named(body)
+    status = _wrapped(500, message)
+    if status is None and any(word in code.casefold() for word in (*_LICENCE_WORDS, *_CONSENT_WORDS, "forbidden")):
+        status = 403
+    if status is None and ("throttl" in code.casefold() or "toomanyrequests" in code.casefold()):
+        status = 429
+    answer = Answer(status or 500, {}, body)
+    return refusal(answer, now=now, on_conversation=True, request_id=request_id, in_stream=True)
+
+
+_Meaning = tuple[type[GraphError], str, str, str]
+
+
+def _meaning(status: int, code: str, answer: Answer, on_conversation: bool) -> _Meaning:
+    if status == 401:
+        return _meaning_of_401(answer)
+    if status in (402, 403):
+        return _meaning_of_403(status, code, answer)
+    if status == 404:
+        return _meaning_of_404(on_conversation)
+    if status == 409:
+        hint = "Wait until the turn before has ended, then send this one again."
+        return ServiceUnavailableError, "conversation_busy", "The conversation is busy with another turn", hint
+    if status == 429:
+        hint = "Wait before asking again; asking earlier counts against the limit."
+        return ThrottledError, "throttled", "Microsoft Graph is throttling this account", hint
+    if status in (407, 511) or (answer.is_html and status < 300):
+        hint = "Open a browser, sign in to the network, then try again."
+        return ServiceUnavailableError, "captive_portal", "A proxy or portal answered instead of Microsoft Graph", hint
+    if status in (408, 504):
+        hint = "Try later. A chat turn may have been recorded: do not send it again as it is."
+        return ServiceUnavailableError, "timeout", "Microsoft Graph did not finish in time", hint
+    if 400 <= status < 500 and status != 424:
+        hint = "Correct the arguments; the same request will fail again."
+        return InvalidRequestError, "invalid_request", "Microsoft Graph did not accept the request", hint
+    hint = "Try later. A chat turn may have been recorded: do not send it again as it is."
+    sentence = "Microsoft Graph gave an answer that cannot be read" if status < 300 else "Microsoft Graph failed"
+    return ServiceUnavailableError, "service", sentence, hint
+
+
+def _meaning_of_401(answer: Answer) -> _Meaning:
+    if "insufficient_claims" in answer.headers.get("www-authenticate", ""):
+        hint = "Run `copilot-mcp login` to sign in again."
+        return PermissionDeniedError, "reauth_required", "The conditions of access have changed", hint
+    hint = "Run `copilot-mcp login` to sign in again."
+    return PermissionDeniedError, "token_rejected", "Microsoft Graph refuses the sign-in", hint
+
+
+def _meaning_of_403(status: int, code: str, answer: Answer) -> _Meaning:
+    word = code.casefold()
+    challenge = answer.headers.get("www-authenticate", "").casefold()
+    if status == 402 or any(part in word for part in _LICENCE_WORDS):
+        hint = "Ask an administrator about the Microsoft 365 Copilot licence or pay-as-you-go billing."
+        return PermissionDeniedError, "licence", "No licence or billing covers this request", hint
+    if any(part in word or part in challenge for part in _POLICY_WORDS):
+        hint = "Ask an administrator; the request id helps them find the policy."
+        return PermissionDeniedError, "policy", "A policy of the organisation blocks this request", hint
+    if any(part in word for part in _CONSENT_WORDS):
+        hint = "Ask an administrator to approve the permissions, then run `copilot-mcp login` again."
+        return PermissionDeniedError, "consent", "A permission this request needs was not granted", hint
+    hint = (
+        "Likely causes: no Microsoft 365 Copilot licence (or, for retrieval, no pay-as-you-go billing), "
+        "a permission not approved, or a policy. Ask an administrator."
+    )
+    return PermissionDeniedError, "forbidden", "Microsoft Graph refuses this request for the signed-in person", hint
+
+
+def _meaning_of_404(on_conversation: bool) -> _Meaning:
+    if on_conversation:
+        hint = "Start a new conversation: leave the conversation id out."
+        return ConversationGoneError, "conversation_gone", "The conversation does not exist any more", hint
+    hint = "The service may be missing in this cloud or not be switched on in this tenant. Ask an administrator."
+    return PermissionDeniedError, "not_enabled", "Microsoft Graph does not offer this operation here", hint
+
+
+def _wrapped(status: int, message: str) -> int | None:
+    """The refusal inside a 5xx: the chat back end's own 4xx, which is final."""
+    found = _WRAPPED_STATUS.search(message) if status >= 500 else None
+    inner = int(found[1]) if found else 0
+    return inner if 400 <= inner < 500 else None
+
+
+def _named(body: Any) -> tuple[str, str, str]:
+    """Code, message and request id of an error body, empty where missing or odd."""
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, str):
+        return _safe(_SAFE_CODE, error), "", ""
+    if not isinstance(error, dict):
+        return "", "", ""
+    inner = error.get("innerError") or error.get("innererror")
+    request_id = inner.get("request-id") if isinstance(inner, dict) else None
+    message = error.get("message")
+    return (
+        _safe(_SAFE_CODE, error.get("code")),
+        message if isinstance(message, str) else "",
+        _safe(_SAFE_ID, request_id),
+    )
+
+
+def _safe(pattern: re.Pattern[str], value: Any) -> str:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else ""
+
+
+def _explanation(body: Any) -> str:
+    """Some refusals are a conversation whose last message says why."""
+    messages = body.get("messages") if isinstance(body, dict) else None
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    text = last.get("text") if isinstance(last, dict) else None
+    return text if isinstance(text, str) else ""

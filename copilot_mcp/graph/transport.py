@@ -1,0 +1,261 @@
+"""The one way to Graph: request ids, time limits, retries, errors, and the guard that keeps the token at home."""
+
+import json
+import logging
+import random
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic as system_monotonic
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+import anyio
+
+from copilot_mcp.errors import GraphError, ServiceUnavailableError, SettingsError, ThrottledError
+from copilot_mcp.graph.faults import fault_error, is_untrusted_certificate, never_connected
+from copilot_mcp.graph.refusals import Answer, read_answer, refusal
+
+if TYPE_CHECKING:
+    import httpx
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 5.0
+IDLE_TIMEOUT_S = 60.0
+RETRIES = 3
+RETRY_CEILING_S = 20.0
+"""A longer wait is given back to the caller instead of being slept."""
+
+_BODY_CAP_BYTES = 32 * 1024 * 1024
+_RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+_FIRST_PAUSE_S = 0.5
+
+
+class TokenSource(Protocol):
+    """Where tokens come from."""
+
+    async def token(self, scopes: Sequence[str], *, rejected: str | None = None) -> str:
+        """A bearer token for these permissions (names without the cloud's prefix).
+
+        `rejected` is a token that Graph has just answered 401 to: it must not be given again.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """How one kind of request is treated.
+
+    Attributes:
+        name: for logs.
+        repeatable: whether a request that may have been processed can be sent again.
+        total_s: seconds for the whole call, waits and retries included.
+        streams: hand over a successful answer unread.
+        on_conversation: whether a 404 means that the conversation is gone.
+    """
+
+    name: str
+    repeatable: bool
+    total_s: float
+    streams: bool = False
+    on_conversation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Time as an argument, so that tests need none."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    monotonic: Callable[[], float] = system_monotonic
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    jitter: Callable[[], float] = random.random
+
+
+@dataclass(slots=True)
+class Sent:
+    """A successful answer. `response` is open where the operation streams, else `answer` is filled.
+
+    Attributes:
+        requests_used: requests that were sent for it, retries counted.
+        deadline: monotonic seconds at which the call's time is over.
+    """
+
+    response: "httpx.Response"
+    answer: Answer
+    request_id: str
+    requests_used: int
+    deadline: float
+
+
+class GraphTransport:
+    """Sends requests below one Graph root and nowhere else."""
+
+    def __init__(
+        self, http: "httpx.AsyncClient", root: str, tokens: TokenSource, user_agent: str, clocks: Clocks
+    ) -> None:
+        self.http = http
+        self.tokens = tokens
+        self.user_agent = user_agent
+        self.clocks = clocks
+        self.root = _checked_root(root)
+        self.host = urlsplit(self.root).netloc
+
+    async def send(self, operation: Operation, path: str, body: Any, scopes: Sequence[str]) -> Sent:
+        """POST a JSON body and return the successful answer.
+
+        Raises:
+            GraphError: Graph refused, or did not answer; `requests_used` tells what was spent.
+        """
+        call = _Call(self, operation, self._url(path), json.dumps(body).encode(), scopes)
+        try:
+            return await call.run()
+        except GraphError as error:
+            error.requests_used = call.sent
+            raise
+
+    def _url(self, path: str) -> "httpx.URL":
+        """The address of a path below the root. The token goes to the very host that was configured, or nowhere."""
+        import httpx
+
+        url, root = httpx.URL(self.root + path), httpx.URL(self.root)
+        if (url.scheme, url.host, url.port, url.userinfo) != (root.scheme, root.host, root.port, b""):
+            raise SettingsError("A request would have left the configured Graph root.", "It was not sent.")
+        return url
+
+
+class _Call:
+    """One request with its repetitions."""
+
+    def __init__(
+        self, home: GraphTransport, operation: Operation, url: "httpx.URL", content: bytes, scopes: Sequence[str]
+    ) -> None:
+        self.sent = 0
+        self._home = home
+        self._operation = operation
+        self._url = url
+        self._content = content
+        self._scopes = scopes
+        self._clocks = home.clocks
+        self._deadline = home.clocks.monotonic() + operation.total_s
+        self._client_request_id = ""
+
+    async def run(self) -> Sent:
+        """Send, and send again as far as the operation allows."""
+        token = await self._home.tokens.token(self._scopes)
+        renewed = False
+        retries = 0
+        while True:
+            outcome = await self._attempt(token)
+            if isinstance(outcome, Sent):
+                return outcome
+            error, may_repeat = outcome
+            if error.status == 401 and not renewed:
+                renewed = True
+                token = await self._home.tokens.token(self._scopes, rejected=token)
+                continue
+            wait = self._wait(error, retries)
+            if not may_repeat or retries >= RETRIES or wait > RETRY_CEILING_S or wait >= self._left():
+                raise error
+            retries += 1
+            await self._clocks.sleep(wait)
+
+    async def _attempt(self, token: str) -> tuple[GraphError, bool] | Sent:
+        """One request: the answer, or an error and whether the request may be repeated."""
+        import httpx
+
+        self.sent += 1
+        try:
+            with anyio.fail_after(max(0.0, self._left())):
+                sent = await self._exchange(token)
+        except (httpx.HTTPError, TimeoutError) as fault:
+            logger.info("%s: %s", self._operation.name, type(fault).__name__)
+            error: GraphError = fault_error(fault, self._home.host)
+            error.request_id = self._client_request_id
+            error.__cause__ = fault
+            passing = isinstance(fault, httpx.HTTPError) and not is_untrusted_certificate(fault)
+            return error, passing and (self._operation.repeatable or never_connected(fault))
+        status = sent.answer.status
+        logger.info("%s: %s, request id %s", self._operation.name, status, sent.request_id)
+        if 200 <= status < 300 and (self._operation.streams or isinstance(sent.answer.body, dict)):
+            return sent
+        error = refusal(
+            sent.answer,
+            now=self._clocks.now(),
+            on_conversation=self._operation.on_conversation,
+            request_id=sent.request_id,
+        )
+        passing = isinstance(error, ThrottledError | ServiceUnavailableError)  # a 5xx may wrap a final refusal
+        worth_it = status in _RETRIED_STATUSES or (status < 300 and not sent.answer.is_html)
+        return error, self._operation.repeatable and passing and worth_it
+
+    async def _exchange(self, token: str) -> Sent:
+        request = self._request(token)
+        response = await self._home.http.send(request, stream=True, auth=None, follow_redirects=False)
+        request_id = response.headers.get("request-id", "") or self._client_request_id
+        if self._operation.streams and response.status_code == 200:
+            answer = Answer(200, {name.casefold(): value for name, value in response.headers.items()}, None)
+            return Sent(response, answer, request_id, self.sent, self._deadline)
+        try:
+            content = await _read(response)
+        finally:
+            await _close(response)
+        answer = read_answer(response.status_code, response.headers, content)
+        return Sent(response, answer, request_id, self.sent, self._deadline)
+
+    def _request(self, token: str) -> "httpx.Request":
+        """Built without the client, so that nothing of its cookies, headers or base address comes along."""
+        import httpx
+
+        self._client_request_id = str(uuid.uuid4())
+        limits = httpx.Timeout(IDLE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S)
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream, application/json" if self._operation.streams else "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": self._home.user_agent,
+            "client-request-id": self._client_request_id,
+        }
+        extensions = {"timeout": limits.as_dict()}
+        return httpx.Request("POST", self._url, headers=headers, content=self._content, extensions=extensions)
+
+    def _left(self) -> float:
+        return self._deadline - self._clocks.monotonic()
+
+    def _wait(self, error: GraphError, retries: int) -> float:
+        """Seconds before the next try: what Graph asks for, else twice as long each time, with jitter."""
+        if error.retry_after is not None:
+            return error.retry_after
+        return backoff(retries, self._clocks)
+
+
+def backoff(retries: int, clocks: Clocks) -> float:
+    """Seconds to wait where Graph named none; the jitter keeps many clients apart."""
+    return _FIRST_PAUSE_S * 2.0**retries * (1 + clocks.jitter())
+
+
+async def _read(response: "httpx.Response") -> bytes:
+    """The whole body, up to a cap that no documented answer comes near; beyond it the body counts as cut."""
+    content = bytearray()
+    async for chunk in response.aiter_bytes():
+        content += chunk
+        if len(content) > _BODY_CAP_BYTES:
+            break
+    return bytes(content)
+
+
+async def _close(response: "httpx.Response") -> None:
+    """Close even while the caller is being cancelled, or the connection would stay taken."""
+    with anyio.CancelScope(shield=True):
+        await response.aclose()
+
+
+def _checked_root(root: str) -> str:
+    """The Graph root without its closing slash: https with a host alone, or plain http on this machine."""
+    parts = urlsplit(root)
+    local = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    unwanted = parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/")
+    if parts.scheme not in (("https", "http") if local else ("https",)) or not parts.hostname or unwanted:
+        raise SettingsError("The Graph root must be https:// and a host, without user, path or query.")
+    return f"{parts.scheme}://{parts.netloc}"
