@@ -46,7 +46,7 @@ def split_passages(body: str) -> list[Passage]:
             turns = block.heading != current
             current = block.heading
             if turns and text:
-                piece = f"{current.rsplit(' > ', 1)[-1]}\n{piece}"
+                piece = f"{current.rsplit(' > ', 1)[-1]}\n\n{piece}"
             full = len(text) + len(piece) + 2 > MAX_CHARACTERS or len(text) >= TARGET_CHARACTERS
             if text and (full or (turns and len(text) >= MIN_CHARACTERS)):
                 passages.append(Passage(len(passages), heading, text))

@@ -61,7 +61,9 @@ class Index:
         )
         for number, document in enumerate(self._documents):
             self._passages += [(number, passage) for passage in split_passages(document.body)]
-        self._database.executemany("INSERT INTO passages(rowid, title, heading, body) VALUES (?, ?, ?, ?)", self._rows())
+        self._database.executemany(
+            "INSERT INTO passages(rowid, title, heading, body) VALUES (?, ?, ?, ?)", self._rows()
+        )
 
     def _rows(self) -> list[tuple[int, str, str, str]]:
         rows = []
@@ -122,7 +124,9 @@ class Index:
         return sorted(scores.items(), key=lambda each: (-each[1], each[0]))
 
     def _rows_with(self, term: str) -> set[int]:
-        with closing(self._database.execute("SELECT rowid FROM passages WHERE passages MATCH ?", (f'"{term}"',))) as all_:
+        with closing(
+            self._database.execute("SELECT rowid FROM passages WHERE passages MATCH ?", (f'"{term}"',))
+        ) as all_:
             return {row for (row,) in all_}
 
     def _bm25(self, terms: Sequence[str]) -> dict[int, float]:

@@ -12,7 +12,7 @@ from typing import Final
 from copilot_mcp.simulator.tenant import Tenant, User
 from copilot_mcp.simulator.tokens import GRAPH_RESOURCE
 
-__all__ = ["DEFAULT_CLIENT_ID", "PRODUCT_SCOPES", "EntraRefusal", "Grant", "PendingSignIn", "SignIns"]
+__all__ = ["DEFAULT_CLIENT_ID", "PRODUCT_SCOPES", "EntraRefusalError", "Grant", "PendingSignIn", "SignIns"]
 
 DEFAULT_CLIENT_ID: Final = "00000000-0000-4000-8000-00000000c0de"
 PRODUCT_SCOPES: Final = (
@@ -34,7 +34,7 @@ _USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 _OIDC_SCOPES = frozenset({"openid", "profile", "offline_access", "email"})
 
 
-class EntraRefusal(Exception):
+class EntraRefusalError(Exception):
     """Entra says no. `error` is the OAuth error, `code` the AADSTS number."""
 
     def __init__(self, error: str, code: int, description: str, *, suberror: str = "") -> None:
@@ -76,7 +76,9 @@ class _Client:
 class SignIns:
     """The sign-in state of one tenant; every method may be called from any thread."""
 
-    def __init__(self, tenant: Tenant, clock: Callable[[], float], *, interval_s: int, auto_approve: str | None) -> None:
+    def __init__(
+        self, tenant: Tenant, clock: Callable[[], float], *, interval_s: int, auto_approve: str | None
+    ) -> None:
         self._tenant = tenant
         self._clock = clock
         self._interval_s = interval_s
@@ -112,9 +114,9 @@ class SignIns:
         return self._clients[client_id].name
 
     def check_client(self, client_id: str) -> None:
-        """Raise `EntraRefusal` unless the client is registered."""
+        """Raise `EntraRefusalError` unless the client is registered."""
         if client_id not in self._clients:
-            raise EntraRefusal(
+            raise EntraRefusalError(
                 "unauthorized_client", 700016, "The application was not found in the directory of this tenant."
             )
 
@@ -171,24 +173,24 @@ class SignIns:
         with self._lock:
             pending = self._pending.get(device_code)
             if pending is None or pending.client_id != client_id:
-                raise EntraRefusal("bad_verification_code", 70018, "The device code is not known.")
+                raise EntraRefusalError("bad_verification_code", 70018, "The device code is not known.")
             if now >= pending.expires_at:
-                raise EntraRefusal("expired_token", 70020, "The device code has expired.")
+                raise EntraRefusalError("expired_token", 70020, "The device code has expired.")
             if pending.decision is False:
-                raise EntraRefusal("authorization_declined", 70016, "The person declined the sign-in.")
+                raise EntraRefusalError("authorization_declined", 70016, "The person declined the sign-in.")
             if not isinstance(pending.decision, User):
                 raise self._still_waiting(pending, now)
             del self._pending[device_code]
             return self._granted(pending.decision, client_id, pending.scopes, whole=False)
 
     @staticmethod
-    def _still_waiting(pending: PendingSignIn, now: float) -> EntraRefusal:
+    def _still_waiting(pending: PendingSignIn, now: float) -> EntraRefusalError:
         too_soon = pending.last_poll is not None and now - pending.last_poll < pending.interval * 0.8
         pending.last_poll = now
         if too_soon:
             pending.interval += 5
-            return EntraRefusal("slow_down", 70016, "The client polls too often.")
-        return EntraRefusal("authorization_pending", 70016, "Authorization is pending. Continue polling.")
+            return EntraRefusalError("slow_down", 70016, "The client polls too often.")
+        return EntraRefusalError("authorization_pending", 70016, "Authorization is pending. Continue polling.")
 
     def refresh(self, refresh_token: str, client_id: str, scope: str) -> Grant:
         """Exchange a refresh token for tokens with `scope`, which may differ from the first sign-in's."""
@@ -198,7 +200,7 @@ class SignIns:
         with self._lock:
             known = self._refresh.get(refresh_token)
             if known is None or known[1] != client_id:
-                raise EntraRefusal("invalid_grant", 50173, "The grant was revoked; sign in again.")
+                raise EntraRefusalError("invalid_grant", 50173, "The grant was revoked; sign in again.")
             return self._granted(known[0], client_id, scopes, whole=True)
 
     def _granted(self, user: User, client_id: str, scopes: tuple[str, ...], *, whole: bool) -> Grant:
@@ -210,7 +212,7 @@ class SignIns:
             allowed |= {name: prefix + name for name in PRODUCT_SCOPES if name not in withheld}
         if not allowed or (whole and withheld & resource_scopes(scopes).keys()):
             text = "The person or an administrator has not consented to use the application."
-            raise EntraRefusal("invalid_grant", 65001, text, suberror="consent_required")
+            raise EntraRefusalError("invalid_grant", 65001, text, suberror="consent_required")
         return Grant(user, client_id, tuple(allowed), tuple(allowed.values()))
 
     def refresh_token(self, grant: Grant) -> str:
@@ -237,7 +239,7 @@ def resource_scopes(scopes: Collection[str]) -> dict[str, str]:
     """Graph's scope names among `scopes` -> as they were spelt. OpenID Connect's own are left out.
 
     Raises:
-        EntraRefusal: another resource, or a scope that Graph does not have.
+        EntraRefusalError: another resource, or a scope that Graph does not have.
     """
     names: dict[str, str] = {}
     known = {name.casefold(): name for name in (*PRODUCT_SCOPES, ".default")}
@@ -246,8 +248,8 @@ def resource_scopes(scopes: Collection[str]) -> dict[str, str]:
         if spelt in _OIDC_SCOPES:
             continue
         if prefix and prefix.casefold() != GRAPH_RESOURCE:
-            raise EntraRefusal("invalid_resource", 500011, "The resource principal was not found in this tenant.")
+            raise EntraRefusalError("invalid_resource", 500011, "The resource principal was not found in this tenant.")
         if bare.casefold() not in known:
-            raise EntraRefusal("invalid_client", 650053, "The application asked for a scope that does not exist.")
+            raise EntraRefusalError("invalid_client", 650053, "The application asked for a scope that does not exist.")
         names[known[bare.casefold()]] = spelt
     return names

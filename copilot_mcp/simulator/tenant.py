@@ -125,3 +125,7 @@ class Tenant:
     def may_read(self, user: User, document: Document) -> bool:
         """Whether security trimming lets this person see the document."""
         return not document.readers.isdisjoint(user.principals)
+
+    def readable_by(self, user: User) -> frozenset[int]:
+        """The places in `documents` of those the person may see."""
+        return frozenset(n for n, document in enumerate(self.documents) if self.may_read(user, document))

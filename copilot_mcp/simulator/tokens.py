@@ -51,7 +51,9 @@ class Tokens:
         """The public key as Entra publishes it."""
         key, key_id = self._signing_key()
         public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
-        return {"keys": [{"kty": "RSA", "use": "sig", "kid": key_id, "n": public["n"], "e": public["e"], "alg": "RS256"}]}
+        return {
+            "keys": [{"kty": "RSA", "use": "sig", "kid": key_id, "n": public["n"], "e": public["e"], "alg": "RS256"}]
+        }
 
     def access_token(self, user: User, client_id: str, resource: str, scopes: list[str]) -> str:
         """A token for one resource; `scopes` are names without the resource's prefix."""

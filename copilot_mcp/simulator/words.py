@@ -11,15 +11,16 @@ __all__ = ["query_terms", "stems", "words_of"]
 MAX_TERMS = 24
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
-_STOP = frozenset(
-    """a about above after again all also am an and any anyone anything are as at be because been before being below
-    between both but by can could did do does doing down during each either else ever every few for from further get
-    give go had has have having he her here hers him his how i if in into is it its itself just know let like list
-    many may me might more most much must my need no nor not now of off on once one only or other our ours out over
-    own people per please same say says shall she should show so some such tell than that the their theirs them then
-    there these they thing this those through to too under until up upon us use using very via want was we were what
-    when where whether which while who whom whose why will with within without would you your yours""".split()
-)
+_STOP_WORDS = """
+a about above after again all also am an and any anyone anything are as at be because been before being below
+between both but by can could did do does doing down during each either else ever every few for from further get
+give go had has have having he her here hers him his how i if in into is it its itself just know let like list many
+may me might more most much must my need no nor not now of off on once one only or other our ours out over own
+people per please same say says shall she should show so some such tell than that the their theirs them then there
+these they thing this those through to too under until up upon us use using very via want was we were what when
+where whether which while who whom whose why will with within without would you your yours
+"""
+_STOP = frozenset(_STOP_WORDS.split())
 _ENDINGS = (
     ("ies", "y"),
     ("sses", "ss"),
@@ -28,6 +29,7 @@ _ENDINGS = (
     ("ed", ""),
     ("ment", ""),
     ("ly", ""),
+    ("al", ""),
     ("es", ""),
     ("s", ""),
     ("e", ""),

@@ -1,0 +1,183 @@
+"""The one ASGI application of a simulated tenant: Entra, Graph, the approval page and the tenant's own addresses.
+
+It answers on loopback names and on names that end in `.test` only, so that a web page elsewhere cannot reach it
+by a name of its own; requests that such a page sends with an `Origin` are refused as well.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from copilot_mcp.simulator.device_page import PAGE_HEADERS, decided_page, device_page
+from copilot_mcp.simulator.endpoints import Endpoints
+from copilot_mcp.simulator.entra import ENTRA_PATHS
+from copilot_mcp.simulator.faults import Faults
+from copilot_mcp.simulator.sign_ins import SignIns
+from copilot_mcp.simulator.tenant import Tenant
+from copilot_mcp.simulator.trace import Trace
+
+__all__ = ["build_app"]
+
+_MAX_FORM_BYTES = 10_000
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The addresses that only a simulated tenant has."""
+
+    tenant: Tenant
+    sign_ins: SignIns
+    faults: Faults
+    trace: Trace
+
+    async def about(self, request: Request) -> Response:
+        """GET /simulator: what this is."""
+        tenant = self.tenant
+        people = [{"key": each.key, "name": each.name, "username": each.username} for each in tenant.users]
+        facts = {
+            "simulated": True,
+            "name": tenant.name,
+            "about": tenant.about,
+            "fiction": tenant.fiction,
+            "users": people,
+            "sites": [{"name": each.name, "url": each.url} for each in tenant.sites],
+            "connections": [{"id": each.id, "name": each.name} for each in tenant.connections],
+            "documents": len(tenant.documents),
+            "skippedFiles": tenant.skipped,
+        }
+        return JSONResponse(facts)
+
+    async def show_trace(self, request: Request) -> Response:
+        """GET /simulator/trace: what was asked, without texts."""
+        return JSONResponse(self.trace.entries)
+
+    async def approve(self, request: Request) -> Response:
+        """POST /simulator/approve {"user_code", "user"}: what the page does, by a call; no user declines."""
+        body = await _object(request)
+        code, user = body.get("user_code"), body.get("user")
+        if not isinstance(code, str) or not isinstance(user, str | None):
+            return JSONResponse({"error": "user_code and user must be text"}, 400)
+        try:
+            person = self.sign_ins.decide(code, user)
+        except LookupError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        return JSONResponse({"approved": person is not None, "user": person.username if person else None})
+
+    async def change_faults(self, request: Request) -> Response:
+        """GET lists the waiting faults, POST {"name", …} asks for one, DELETE forgets them all."""
+        if request.method == "DELETE":
+            self.faults.clear()
+        if request.method == "POST":
+            body = await _object(request)
+            try:
+                self.faults.add(str(body.pop("name", "")), **body)
+            except (ValueError, TypeError) as error:
+                return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse([asdict(fault) for fault in self.faults.waiting])
+
+    async def device(self, request: Request) -> Response:
+        """GET and POST /devicelogin: where a person types the code."""
+        users = self.tenant.users
+        if request.method == "GET":
+            return _html(device_page(users, code=request.query_params.get("code", "")[:20]))
+        form = dict(parse_qsl((await _limited(request)).decode("utf-8", "replace")))
+        code = form.get("code", "")[:20]
+        try:
+            pending = self.sign_ins.waiting(code)
+            declined = form.get("decision") == "decline"
+            person = self.sign_ins.decide(code, None if declined else form.get("user", ""))
+        except LookupError as error:
+            return _html(device_page(users, code=code, problem=str(error).strip('"')), 400)
+        return _html(decided_page(person, self.sign_ins.client_name(pending.client_id)))
+
+
+def build_app(
+    tenant: Tenant, sign_ins: SignIns, faults: Faults, trace: Trace, endpoints: Endpoints
+) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """Wire the routes of one tenant behind the check of Host and Origin."""
+    own = _Own(tenant, sign_ins, faults, trace)
+    entra = [_entra_route(path, endpoints) for path in ENTRA_PATHS]
+    routes = [
+        Route("/simulator", own.about, methods=["GET"]),
+        Route("/simulator/trace", own.show_trace, methods=["GET"]),
+        Route("/simulator/approve", own.approve, methods=["POST"]),
+        Route("/simulator/faults", own.change_faults, methods=["GET", "POST", "DELETE"]),
+        Route("/devicelogin", own.device, methods=["GET", "POST"]),
+        *entra,
+        Route("/{version}/{path:path}", endpoints.serve_graph, methods=_METHODS),
+    ]
+    return _Gate(Starlette(routes=routes))
+
+
+def _entra_route(path: str, endpoints: Endpoints) -> Route:
+    async def serve(request: Request) -> Response:
+        request.path_params["path"] = path
+        return await endpoints.serve_entra(request)
+
+    return Route(f"/{{tenant}}/{path}", serve, methods=_METHODS)
+
+
+class _Gate:
+    """Refuses foreign host names (421) and foreign origins (403)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            request = Request(scope)
+            host = request.headers.get("host", "")
+            origin = request.headers.get("origin")
+            if not _is_own_host(host):
+                refusal = JSONResponse({"error": {"code": "MisdirectedRequest", "message": "Not this host."}}, 421)
+                return await refusal(scope, receive, send)
+            if origin is not None and urlsplit(origin).netloc != host:
+                refusal = JSONResponse({"error": {"code": "Forbidden", "message": "Not this origin."}}, 403)
+                return await refusal(scope, receive, send)
+        await self._app(scope, receive, send)
+        return None
+
+
+def _is_own_host(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name == "localhost" or name.endswith(".test"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+async def _limited(request: Request) -> bytes:
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > _MAX_FORM_BYTES:
+            return b""
+    return bytes(content)
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    """The JSON object of a small body; anything else is an empty one."""
+    try:
+        value = json.loads(await _limited(request))
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _html(page: str, status: int = 200) -> Response:
+    return HTMLResponse(page, status, PAGE_HEADERS)

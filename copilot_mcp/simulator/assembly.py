@@ -1,0 +1,67 @@
+"""Puts the parts of a simulated tenant together. Loaded only when a `Simulator` is made."""
+
+import threading
+from collections.abc import Awaitable, Callable
+
+from copilot_mcp.simulator.app import build_app
+from copilot_mcp.simulator.chat import Chat
+from copilot_mcp.simulator.conversations import Conversations
+from copilot_mcp.simulator.endpoints import Endpoints
+from copilot_mcp.simulator.entra import Entra
+from copilot_mcp.simulator.faults import Faults
+from copilot_mcp.simulator.graph import Graph
+from copilot_mcp.simulator.retrieval import Retrieval
+from copilot_mcp.simulator.search import Index
+from copilot_mcp.simulator.sign_ins import SignIns
+from copilot_mcp.simulator.tenant import Tenant
+from copilot_mcp.simulator.tokens import Tokens
+from copilot_mcp.simulator.trace import Trace
+
+__all__ = ["Assembly"]
+
+
+class Assembly:
+    """The parts of one tenant, wired. The search index is made when the first question comes."""
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        *,
+        pace: float,
+        interval: int,
+        auto_approve: str | None,
+        base: Callable[[], str],
+    ) -> None:
+        self._tenant = tenant
+        self._lock = threading.Lock()
+        self._index: Index | None = None
+        self.faults = Faults()
+        self.trace = Trace()
+        self.sign_ins = SignIns(tenant, clock, interval_s=interval, auto_approve=auto_approve)
+        tokens = Tokens(clock)
+
+        async def pause() -> None:
+            if pace > 0:
+                await sleep(pace)
+
+        chat = Chat(tenant, self.index, self.faults, clock, Conversations(clock), pause)
+        graph = Graph(tenant, tokens, self.faults, chat, Retrieval(tenant, self.index, self.faults, clock))
+        entra = Entra(self.sign_ins, tokens, self.faults, clock)
+        endpoints = Endpoints(graph, entra, self.faults, self.trace, clock, sleep, lambda: f"{base()}/devicelogin")
+        self.app = build_app(tenant, self.sign_ins, self.faults, self.trace, endpoints)
+
+    def index(self) -> Index:
+        """The passages of the tenant."""
+        with self._lock:
+            if self._index is None:
+                self._index = Index(self._tenant.documents)
+            return self._index
+
+    def close(self) -> None:
+        """Free the index; it is made again when it is needed again."""
+        with self._lock:
+            if self._index is not None:
+                self._index.close()
+                self._index = None

@@ -1,0 +1,62 @@
+"""The page on which a person types a device code: plain, accessible HTML without scripts."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Final
+
+from copilot_mcp.simulator.tenant import User
+
+__all__ = ["PAGE_HEADERS", "decided_page", "device_page"]
+
+PAGE_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+_STYLE = """
+body{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:3rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}
+.note{border-left:.3rem solid #b35c00;padding:.4rem .8rem;background:#fff6ec}
+fieldset{border:1px solid #767676;margin:1rem 0}
+label{display:block;margin:.3rem 0}
+input[type=text]{font:1.4rem/1.6 ui-monospace,monospace;letter-spacing:.15em;width:14rem;text-transform:uppercase}
+button{font:inherit;padding:.5rem 1.2rem;margin-right:.6rem}
+"""
+
+
+def _page(title: str, content: str) -> str:
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
+        f"<body><main><h1>{escape(title)}</h1>"
+        '<p class="note"><strong>This is a simulated sign-in.</strong> No Microsoft account is used and no password '
+        "is asked for. The people below belong to a tenant that exists only on this computer.</p>"
+        f"{content}</main></body></html>"
+    )
+
+
+def device_page(users: Sequence[User], *, code: str = "", problem: str = "") -> str:
+    """The form. `problem` is a sentence about the last try, read out first by a screen reader."""
+    alert = f'<p role="alert"><strong>{escape(problem)}</strong></p>' if problem else ""
+    people = "".join(
+        f'<label><input type="radio" name="user" value="{escape(user.key)}"{" checked" if place == 0 else ""}> '
+        f"{escape(user.name)} ({escape(user.username)})</label>"
+        for place, user in enumerate(users)
+    )
+    return _page(
+        "Enter the code",
+        f'{alert}<form method="post" action="/devicelogin" autocomplete="off">'
+        '<label for="code">Code shown by the application</label>'
+        f'<input type="text" id="code" name="code" value="{escape(code)}" required maxlength="20" autofocus>'
+        f"<fieldset><legend>Sign in as</legend>{people}</fieldset>"
+        "<p>The application will be able to read what this person may read. Go on only if you started it yourself.</p>"
+        '<button type="submit" name="decision" value="approve">Approve</button>'
+        '<button type="submit" name="decision" value="decline" formnovalidate>Decline</button></form>',
+    )
+
+
+def decided_page(user: User | None, client: str) -> str:
+    """What is shown after the decision."""
+    if user is None:
+        return _page("Declined", f"<p>{escape(client)} was refused. You can close this page.</p>")
+    return _page("Signed in", f"<p>{escape(client)} is signed in as {escape(user.name)}. You can close this page.</p>")

@@ -1,0 +1,159 @@
+"""Between HTTP and the two services: reads requests, spoils answers where a fault asks for it, keeps the trace."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from copilot_mcp.simulator.entra import ENTRA_PATHS, Entra, EntraCall
+from copilot_mcp.simulator.faults import Faults
+from copilot_mcp.simulator.graph import Graph, GraphCall, operation_of
+from copilot_mcp.simulator.replies import GraphRefusalError, Reply, RequestIds
+from copilot_mcp.simulator.trace import Trace, harmless
+
+__all__ = ["Endpoints"]
+
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """The HTTP endpoints of Entra and Graph. `approval_page` is the address where device codes are typed."""
+
+    graph: Graph
+    entra: Entra
+    faults: Faults
+    trace: Trace
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    approval_page: Callable[[], str]
+
+    async def serve_graph(self, request: Request) -> Response:
+        """Any path below a version root."""
+        ids = RequestIds.of(self.clock(), request.headers.get("client-request-id"))
+        version, path = request.path_params["version"], request.path_params["path"]
+        try:
+            operation, target = operation_of(version, path)
+        except GraphRefusalError as refusal:
+            return await self._send(request, "unknown", refusal.reply(ids), ids, None)
+        await self._wait(operation)
+        content = await _content(request)
+        if content is None:
+            reply = GraphRefusalError(413, "RequestEntityTooLarge", "The request is too large.").reply(ids)
+            return await self._send(request, operation, reply, ids, None)
+        authorization = request.headers.get("authorization", "")
+        call = GraphCall(operation, version, target, request.method, authorization, content, ids)
+        return await self._send(request, operation, self.graph.answer(call), ids, _json_or_none(content))
+
+    async def serve_entra(self, request: Request) -> Response:
+        """The four endpoints of an authority."""
+        ids = RequestIds.of(self.clock(), request.headers.get("client-request-id"))
+        operation, method = ENTRA_PATHS[request.path_params["path"]]
+        await self._wait(operation)
+        if request.method != method:
+            return await self._send(request, operation, Reply(405, {"error": "invalid_request"}), ids, None)
+        content = await _content(request) or b""
+        form = (
+            dict(parse_qsl(content.decode("utf-8", "replace"), max_num_fields=50)) if content.count(b"&") < 50 else {}
+        )
+        base = _base(request)
+        call = EntraCall(operation, request.path_params["tenant"], form, base, self.approval_page(), ids)
+        return await self._send(request, operation, self.entra.answer(call), ids, harmless(form))
+
+    async def _wait(self, operation: str) -> None:
+        for fault in self.faults.take(operation, "wait"):
+            await self.sleep(fault.seconds)
+
+    async def _send(self, request: Request, operation: str, reply: Reply, ids: RequestIds, asked: Any) -> Response:
+        """Make HTTP of a reply and keep it in the trace."""
+        headers = {**ids.headers(), "Date": ids.http_date(), "Cache-Control": "no-store", **reply.headers}
+        # not as media_type: to text types Starlette would add a charset that the service does not send
+        headers["Content-Type"] = reply.media_type
+        told: Any = reply.events if reply.stream is not None else reply.body
+        if operation in ("devicecode", "token") and isinstance(told, dict):
+            told = harmless(told)
+        content = _encoded(reply)
+        entry = _entry(request, operation, reply, ids, len(content))
+        self.trace.add(entry, asked, told)
+        spoilt = {fault.name for fault in self.faults.take(operation, "body")}
+        if "drop_connection" in spoilt:
+            _abort(request)
+        if reply.stream is not None:
+            return StreamingResponse(reply.stream, reply.status, headers)
+        if "cut_body" in spoilt:
+            cut = _half(content, request)
+            return StreamingResponse(cut, reply.status, headers)
+        return Response(content, reply.status, headers)
+
+
+def _entry(request: Request, operation: str, reply: Reply, ids: RequestIds, size: int) -> dict[str, Any]:
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", ids.date.utctimetuple()),
+        "method": request.method,
+        "path": request.url.path,
+        "operation": operation,
+        "status": reply.status,
+        "requestId": ids.request_id,
+        "requestBytes": int(request.headers.get("content-length") or 0),
+        "responseBytes": size,
+        **reply.notes,
+    }
+
+
+def _base(request: Request) -> str:
+    """The address asked under: the `.test` names stand for https, which a client's transport takes off."""
+    host = request.headers.get("host", "127.0.0.1")
+    scheme = "https" if host.split(":", 1)[0].endswith(".test") else "http"
+    return f"{scheme}://{host}"
+
+
+async def _content(request: Request) -> bytes | None:
+    """The request's body, None when it is too large."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > MAX_BODY_BYTES:
+            return None
+    return bytes(content)
+
+
+def _json_or_none(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _encoded(reply: Reply) -> bytes:
+    if reply.text is not None:
+        return reply.text.encode()
+    if reply.stream is not None:
+        return b""
+    return json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+async def _half(content: bytes, request: Request) -> AsyncIterator[bytes]:
+    """Half of the body; on a socket the connection then breaks."""
+    yield content[: len(content) // 2]
+    transport = _transport(request)
+    if transport is not None:
+        transport.abort()
+
+
+def _abort(request: Request) -> None:
+    """Break the connection. Without a socket, the ASGI server in between gets the error."""
+    transport = _transport(request)
+    if transport is None:
+        raise ConnectionResetError("the simulated tenant dropped the connection")
+    transport.abort()
+
+
+def _transport(request: Request) -> asyncio.Transport | None:
+    state: Mapping[str, Any] = request.scope.get("state", {})
+    return state.get("transport")

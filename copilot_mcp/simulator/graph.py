@@ -1,0 +1,164 @@
+"""Simulated Graph: finds the operation of a request, checks the token and its scopes, and answers.
+
+The sign-in is checked as Graph checks it: signature, audience, life time, then the scopes of the operation. What
+comes out is a `Reply`; `endpoints.py` makes HTTP of it.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from copilot_mcp.simulator.batch import run_batch
+from copilot_mcp.simulator.chat import Chat
+from copilot_mcp.simulator.faults import Faults
+from copilot_mcp.simulator.fields import read_json
+from copilot_mcp.simulator.replies import GraphRefusalError, Reply, RequestIds, fault_reply
+from copilot_mcp.simulator.retrieval import RETRIEVAL_SCOPES, Retrieval, data_source_of
+from copilot_mcp.simulator.tenant import Tenant, User
+from copilot_mcp.simulator.tokens import GRAPH_RESOURCE, TENANT_ID, TokenError, Tokens
+
+__all__ = ["CHAT_SCOPES", "Graph", "GraphCall", "operation_of"]
+
+CHAT_SCOPES: Final = (
+    "Sites.Read.All",
+    "Mail.Read",
+    "People.Read.All",
+    "OnlineMeetingTranscript.Read.All",
+    "Chat.Read",
+    "ChannelMessage.Read.All",
+    "ExternalItem.Read.All",
+)
+_ROUTES: Final = (
+    ("conversations", ("beta",), re.compile(r"copilot/conversations")),
+    ("chat", ("beta",), re.compile(r"copilot/conversations/([^/]+)/(?:microsoft\.graph\.copilot\.)?chat")),
+    (
+        "chatOverStream",
+        ("beta",),
+        re.compile(r"copilot/conversations/([^/]+)/(?:microsoft\.graph\.copilot\.)?chatOverStream"),
+    ),
+    ("retrieval", ("v1.0", "beta"), re.compile(r"copilot/retrieval")),
+    ("batch", ("v1.0", "beta"), re.compile(r"\$batch")),
+)
+_CHALLENGE: Final = (
+    'Bearer realm="", authorization_uri="https://login.copilot-mcp.test/common/oauth2/authorize", '
+    f'client_id="{TENANT_ID}"'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GraphCall:
+    """One request to Graph, in the terms of its operation. `target` is the conversation id of a turn."""
+
+    operation: str
+    version: str
+    target: str
+    method: str
+    authorization: str
+    content: bytes
+    ids: RequestIds
+
+
+def operation_of(version: str, path: str) -> tuple[str, str]:
+    """The operation and the conversation id of a path below the version root.
+
+    Raises:
+        GraphRefusalError: 404, also for an operation that this version does not have.
+    """
+    for name, versions, pattern in _ROUTES:
+        found = pattern.fullmatch(path.strip("/"))
+        if found and version in versions:
+            return name, found[1] if found.groups() else ""
+    raise GraphRefusalError(404, "ResourceNotFound", "There is no such resource in this version.")
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Graph's operations over one tenant."""
+
+    tenant: Tenant
+    tokens: Tokens
+    faults: Faults
+    chat: Chat
+    retrieval: Retrieval
+
+    def answer(self, call: GraphCall) -> Reply:
+        """Carry out one request; every refusal comes back in Graph's shape."""
+        struck = self.faults.take(call.operation, "answer")
+        if struck:
+            if struck[0].name == "conversation_gone":
+                self.chat.conversations.forget(call.target)
+            reply = fault_reply(struck[0], call.ids)
+            reply.notes["fault"] = struck[0].name
+            return reply
+        notes: dict[str, Any] = {}
+        try:
+            reply = self._carry_out(call, notes)
+        except GraphRefusalError as refusal:
+            reply = refusal.reply(call.ids)
+        reply.notes = notes | reply.notes
+        return reply
+
+    def _carry_out(self, call: GraphCall, notes: dict[str, Any]) -> Reply:
+        if call.method != "POST":
+            raise GraphRefusalError(405, "MethodNotAllowed", "The method is not allowed.", {"Allow": "POST"})
+        user, scopes = self._signed_in(call.authorization)
+        notes["user"] = user.key
+        body = read_json(call.content)
+        match call.operation:
+            case "batch":
+                return run_batch(body, self._item(call, user, scopes), _refuser(call.ids))
+            case "retrieval":
+                return self._retrieve(call.version, user, scopes, body)
+        _require(scopes, CHAT_SCOPES)
+        match call.operation:
+            case "conversations":
+                return self.chat.create(user, body)
+            case "chat":
+                return self.chat.chat(user, call.target, body, f"{GRAPH_RESOURCE}/beta")
+            case _:
+                return self.chat.chat_over_stream(user, call.target, body)
+
+    def _signed_in(self, authorization: str) -> tuple[User, frozenset[str]]:
+        """The person and the scopes of a bearer token."""
+        scheme, _, token = authorization.partition(" ")
+        try:
+            if scheme.casefold() != "bearer" or not token.strip():
+                raise TokenError("Access token is empty.")
+            claims = self.tokens.check(token.strip(), GRAPH_RESOURCE)
+            user = self.tenant.user(str(claims["oid"]))
+            if user is None:
+                raise TokenError("The user of the token does not exist.")
+        except TokenError as error:
+            challenge = {"WWW-Authenticate": _CHALLENGE}
+            raise GraphRefusalError(401, "InvalidAuthenticationToken", str(error), challenge) from None
+        return user, frozenset(str(claims.get("scp", "")).split())
+
+    def _retrieve(self, version: str, user: User, scopes: frozenset[str], body: Mapping[str, Any]) -> Reply:
+        _require(scopes, RETRIEVAL_SCOPES[data_source_of(body)])
+        return self.retrieval.retrieve(user, version, body)
+
+    def _item(self, call: GraphCall, user: User, scopes: frozenset[str]) -> Callable[[Mapping[str, Any]], Reply]:
+        """A retrieval inside a batch: its own faults, scopes and refusal."""
+
+        def retrieve(body: Mapping[str, Any]) -> Reply:
+            struck = self.faults.take("retrieval", "answer")
+            if struck:
+                return fault_reply(struck[0], call.ids)
+            try:
+                return self._retrieve(call.version, user, scopes, body)
+            except GraphRefusalError as refusal:
+                return refusal.reply(call.ids)
+
+        return retrieve
+
+
+def _refuser(ids: RequestIds) -> Callable[[int, str, str], Reply]:
+    return lambda status, code, message: GraphRefusalError(status, code, message).reply(ids)
+
+
+def _require(scopes: frozenset[str], needed: Sequence[str]) -> None:
+    missing = [name for name in needed if name not in scopes]
+    if missing:
+        names = ", ".join(needed)
+        raise GraphRefusalError(403, "Forbidden", f"Required scopes = [{names}]. Missing: {', '.join(missing)}.")
