@@ -172,6 +172,8 @@ class MsalHttp:
                     return response.status_code, response.headers, await self._body(response)
                 finally:
                     await response.aclose()
+        except AuthorityFault:
+            raise
         except (httpx.HTTPError, TimeoutError, OSError) as error:
             raise AuthorityFault(_fault_kind(error), self._host) from None
 
@@ -179,7 +181,7 @@ class MsalHttp:
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             raise AuthorityFault("bad_answer", self._host)
         body = bytearray()
-        async for chunk in response.aiter_raw():
+        async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > MAX_BODY:
                 raise AuthorityFault("bad_answer", self._host)
