@@ -45,14 +45,14 @@ def split_passages(body: str) -> list[Passage]:
         for piece in _pieces(block):
             turns = block.heading != current
             current = block.heading
-            if turns and text:
-                piece = f"{current.rsplit(' > ', 1)[-1]}\n\n{piece}"
             full = len(text) + len(piece) + 2 > MAX_CHARACTERS or len(text) >= TARGET_CHARACTERS
             if text and (full or (turns and len(text) >= MIN_CHARACTERS)):
                 passages.append(Passage(len(passages), heading, text))
                 text = ""
             if not text:
                 heading = current
+            elif turns:
+                piece = f"{current.rsplit(' > ', 1)[-1]}\n\n{piece}"
             text = f"{text}\n\n{piece}" if text else piece
             if len(passages) >= MAX_PASSAGES:
                 return passages

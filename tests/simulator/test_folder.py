@@ -1,0 +1,117 @@
+"""Any folder becomes a tenant."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from copilot_mcp.simulator import load_folder
+from copilot_mcp.simulator.folder import MAX_FILE_BYTES
+
+PAGE = """<!DOCTYPE html><html><head><title>Badge
+ rules</title><style>p{}</style></head><body><nav>skip</nav>
+<h1>Badges</h1><p>Wear your   badge.</p><ul><li>Always</li></ul><script>evil()</script></body></html>"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two top folders, a root file, and much that must be left out."""
+    (tmp_path / "HR" / "Policies").mkdir(parents=True)
+    (tmp_path / "Secret").mkdir()
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "readme.md").write_text("# Welcome\n\nHello.")
+    (tmp_path / "HR" / "Policies" / "leave 1.md").write_text(
+        "---\ntitle: Leave\nauthor: [Adele Vance, Lee Gu]\nms.date: 07/23/2026\nlabel: Confidential\n---\nTwenty days."
+    )
+    (tmp_path / "HR" / "badge.html").write_text(PAGE)
+    (tmp_path / "Secret" / "plan.txt").write_text("The plan.")
+    (tmp_path / "Secret" / "broken.md").write_bytes(b"\xff\xfe\xff")
+    (tmp_path / "Secret" / "huge.md").write_bytes(b"x" * (MAX_FILE_BYTES + 1))
+    (tmp_path / ".git" / "config.md").write_text("hidden")
+    (tmp_path / "HR" / ".draft.md").write_text("hidden")
+    (tmp_path / "HR" / "photo.png").write_bytes(b"\x89PNG")
+    os.utime(tmp_path / "readme.md", (1_700_000_000, 1_700_000_000))
+    return tmp_path
+
+
+def test_folders_become_sites_and_files_documents(folder: Path) -> None:
+    tenant = load_folder(str(folder))
+
+    facts = {each.url: (each.title, each.site, each.author, each.extension) for each in tenant.documents}
+    assert facts == {
+        "https://contoso.sharepoint.com/sites/Documents/Shared Documents/readme.md": ("Welcome", "Documents", (), "md"),
+        "https://contoso.sharepoint.com/sites/HR/Shared Documents/badge.html": ("Badge rules", "HR", (), "html"),
+        "https://contoso.sharepoint.com/sites/HR/Shared Documents/Policies/leave 1.md": (
+            "Leave",
+            "HR",
+            ("Adele Vance", "Lee Gu"),
+            "md",
+        ),
+        "https://contoso.sharepoint.com/sites/Secret/Shared Documents/plan.txt": ("plan", "Secret", (), "txt"),
+    }
+    assert tenant.skipped == 2
+    assert not tenant.fiction
+
+
+def test_dates_labels_and_page_text_are_read(folder: Path) -> None:
+    documents = {each.filename: each for each in load_folder(str(folder)).documents}
+
+    assert documents["leave 1.md"].modified == datetime(2026, 7, 23, tzinfo=UTC)
+    assert documents["leave 1.md"].label is not None
+    assert documents["leave 1.md"].label.name == "Confidential"
+    assert documents["leave 1.md"].modified_by == "Adele Vance"
+    assert documents["readme.md"].modified == datetime.fromtimestamp(1_700_000_000, UTC)
+    assert documents["badge.html"].body == "# Badges\n\nWear your badge.\n\n- Always"
+
+
+def test_the_second_person_may_not_read_the_last_folder(folder: Path) -> None:
+    tenant = load_folder(str(folder))
+    adele, megan = tenant.users
+
+    readable = {each.site for each in tenant.documents if tenant.may_read(megan, each)}
+
+    assert readable == {"Documents", "HR"}
+    assert len(tenant.readable_by(adele)) == len(tenant.documents)
+    assert 'Megan Bowen may not read "Secret"' in tenant.about
+
+
+def test_links_out_of_the_folder_are_not_followed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "private.md").write_text("# Private")
+    (folder / "HR" / "link.md").symlink_to(outside / "private.md")
+    (folder / "HR" / "linked").symlink_to(outside)
+    (folder / "HR" / "inside.md").symlink_to(folder / "readme.md")
+
+    names = {each.filename for each in load_folder(str(folder)).documents}
+
+    assert names == {"readme.md", "badge.html", "leave 1.md", "plan.txt", "inside.md"}
+
+
+def test_an_unreadable_file_is_counted(folder: Path) -> None:
+    (folder / "HR" / "dangling.md").symlink_to(folder / "HR" / "nothing.md")
+
+    assert load_folder(str(folder)).skipped == 3
+
+
+def test_a_folder_named_as_the_root_site_keeps_its_name(tmp_path: Path) -> None:
+    (tmp_path / "Documents").mkdir()
+    (tmp_path / "Documents" / "a.md").write_text("a")
+    (tmp_path / "b.md").write_text("b")
+
+    assert sorted(site.name for site in load_folder(str(tmp_path)).sites) == ["Documents", "Documents root"]
+
+
+def test_an_empty_folder_is_an_empty_tenant(tmp_path: Path) -> None:
+    tenant = load_folder(str(tmp_path))
+
+    assert (tenant.documents, [site.name for site in tenant.sites]) == ((), ["Documents"])
+
+
+def test_a_missing_folder_and_a_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "file.md").write_text("x")
+
+    with pytest.raises(FileNotFoundError):
+        load_folder(str(tmp_path / "none"))
+    with pytest.raises(NotADirectoryError):
+        load_folder(str(tmp_path / "file.md"))
