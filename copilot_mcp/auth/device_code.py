@@ -194,26 +194,28 @@ class DeviceCodeSignIn:
         pending.scope = None
 
     async def _poll(self, pending: _Pending) -> dict[str, Any]:
-        """The answer that ends the waiting; a fault of the network or of Entra does not end it."""
+        """The answer that ends the waiting; a fault of the network or of Entra does not end it.
+
+        The first question is asked at once, as MSAL does: the interval lies between two questions (RFC 8628, 3.2).
+        """
         fault: NoAnswerError | None = None
         for _ in range(_MAX_POLLS):
-            left = pending.deadline - self._clock()
-            if left <= 0:
-                break
-            wait = pending.interval if fault is None else max(pending.interval, min(fault.retry_after or 0.0, 60.0))
-            await self._sleep(min(wait, left))
             try:
                 answer = await self._entra.run(partial(self._entra.poll, pending.flow))
+                fault = None
             except NoAnswerError as error:
-                fault = error
-                continue
-            fault = None
-            if "error" not in answer:
+                answer, fault = {}, error
+            if fault is None and "error" not in answer:
                 return answer
-            if not is_pending(answer):
+            if fault is None and not is_pending(answer):
                 raise refusal_error(answer, self._entra.asked)
             if is_slow_down(answer):
                 pending.interval = min(pending.interval + 5, _LONGEST_INTERVAL_S)
+            left = pending.deadline - self._clock()
+            if left <= 0:
+                break
+            asked_for = min(fault.retry_after or 0.0, _LONGEST_INTERVAL_S) if fault else 0.0
+            await self._sleep(min(max(pending.interval, asked_for), left))
         raise fault or expired_code()
 
 
