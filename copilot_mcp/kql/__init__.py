@@ -1,0 +1,38 @@
+"""The filter language of the Retrieval API: KQL for `filterExpression`, as a library of its own.
+
+A filter that is not correct is not refused by the service: the search runs without it and sees everything. So this
+package reads a filter with certainty or says why it cannot. Standard library only.
+
+    properties = properties_for("sharePoint")
+    parsed = parse('author:"Megan Bowen" filetype:docx', properties)
+    parsed.canonical  # Author:"Megan Bowen" AND FileType:"docx"
+"""
+
+from .diagnostics import CODES, Diagnostic
+from .match import Item, judge, matches
+from .parser import Parsed, parse
+from .printer import normalise, to_kql
+from .properties import DATA_SOURCES, Properties, Property, SchemaProperty, properties_for
+from .tree import Node, walk
+from .tree_json import from_json, to_json
+
+__all__ = [
+    "CODES",
+    "DATA_SOURCES",
+    "Diagnostic",
+    "Item",
+    "Node",
+    "Parsed",
+    "Properties",
+    "Property",
+    "SchemaProperty",
+    "from_json",
+    "judge",
+    "matches",
+    "normalise",
+    "parse",
+    "properties_for",
+    "to_json",
+    "to_kql",
+    "walk",
+]

@@ -1,0 +1,119 @@
+"""Dates in foreign shapes, and relative wordings once the day is known, turned into restrictions."""
+
+import re
+from calendar import monthrange
+from datetime import UTC, date, datetime, timedelta
+
+from . import _words as words
+from ._dates import canonical_date, keyword, literal_period, relative_days
+from .tree import DateValue, IntervalValue, Node, Operator, RangeValue, Restriction, Span
+
+_DAY = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})")
+_COMPACT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
+_DAY_LAST = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4})")
+_MONTH = re.compile(r"([0-9]{4})(?:[-/]([0-9]{1,2}))?")
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(\.[0-9]{1,12})?)?"
+    r"(?:\s?(Z|UTC|GMT)|\s?([+-][0-9]{2}):?([0-9]{2}))?",
+    re.IGNORECASE,
+)
+_LUCENE_RANGE = re.compile(r"[\[{]\s?(\S{1,40})\s{1,4}TO\s{1,4}(\S{1,40}?)\s?[\]}]")
+
+
+def meant_dates(name: str, op: Operator, text: str, now: datetime | None, span: Span | None) -> Node | None:
+    """The restriction on dates that `text` probably meant, or None."""
+    lucene = _LUCENE_RANGE.fullmatch(text)
+    if lucene:
+        text = f"{lucene[1]}..{lucene[2]}"
+    left, dots, right = text.partition("..")
+    if dots:
+        return _range(name, left, right, now, span)
+    folded = keyword(text)
+    if folded and op in (":", "="):
+        return Restriction(name, op, IntervalValue(folded), span)
+    period = meant_period(text, now)
+    if period is None:
+        return None
+    first, last = period
+    if first == last:
+        return Restriction(name, op, DateValue(first), span)
+    if op in words.ORDERING:
+        return Restriction(name, op, DateValue(last if op in (">", "<=") else first), span)
+    if op == "<>":
+        return None
+    open_ended = now is not None and relative_days(text, now) is not None and not folded
+    if open_ended:
+        return Restriction(name, ">=", DateValue(first), span)
+    return Restriction(name, op, RangeValue(DateValue(first), DateValue(last)), span)
+
+
+def meant_period(text: str, now: datetime | None) -> tuple[str, str] | None:
+    """First and last literal of the period that `text` means: a day or a time is both at once."""
+    text = text.strip().strip("'\"{}")
+    literal = canonical_date(text) or _day(text) or meant_time(text)
+    if literal:
+        return literal, literal
+    if now is not None:
+        days = relative_days(text, now)
+        if days:
+            return days[0].isoformat(), days[1].isoformat()
+    return _month_or_year(text)
+
+
+def _day(text: str) -> str | None:
+    found = _DAY.fullmatch(text) or _COMPACT.fullmatch(text)
+    if found:
+        return _real(int(found[1]), int(found[2]), int(found[3]))
+    found = _DAY_LAST.fullmatch(text)
+    if not found:
+        return None
+    first, second, year = int(found[1]), int(found[3]), int(found[4])
+    if found[2] == ".":  # written so where the day comes first
+        return _real(year, second, first)
+    if first <= 12 and second <= 12 and first != second:
+        return None  # nobody can tell month and day apart
+    return _real(year, first, second) if first <= 12 else _real(year, second, first)
+
+
+def _real(year: int, month: int, day: int) -> str | None:
+    return canonical_date(f"{year:04}-{month:02}-{day:02}")
+
+
+def meant_time(text: str) -> str | None:
+    """A time in a near ISO shape, with an offset or without seconds, as a UTC literal."""
+    found = _TIME.fullmatch(text)
+    if not found:
+        return None
+    fraction = (found[5] or "")[:8]
+    local = canonical_date(f"{found[1]}T{found[2]}:{found[3]}:{found[4] or '00'}{fraction}")
+    if local is None or found[7] is None:
+        return local
+    sign = -1 if found[7].startswith("-") else 1
+    offset = timedelta(hours=int(found[7]), minutes=sign * int(found[8]))
+    try:
+        moment = datetime.fromisoformat(local[:19]).replace(tzinfo=UTC) - offset
+    except OverflowError:
+        return None
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z" if moment.year >= 1000 else None
+
+
+def _month_or_year(text: str) -> tuple[str, str] | None:
+    found = _MONTH.fullmatch(text)
+    if not found or found[1] == "0000":
+        return None
+    year = int(found[1])
+    first, last = (int(found[2]),) * 2 if found[2] else (1, 12)
+    if not 1 <= first <= 12:
+        return None
+    return date(year, first, 1).isoformat(), date(year, last, monthrange(year, last)[1]).isoformat()
+
+
+def _range(name: str, left: str, right: str, now: datetime | None, span: Span | None) -> Node | None:
+    start, end = meant_period(left, now), meant_period(right, now)
+    if start and end:
+        if literal_period(start[0])[0] > literal_period(end[1])[1]:
+            start, end = end, start
+        return Restriction(name, ":", RangeValue(DateValue(start[0]), DateValue(end[1])), span)
+    if start and right.strip() in ("", "*"):
+        return Restriction(name, ">=", DateValue(start[0]), span)
+    return Restriction(name, "<=", DateValue(end[1]), span) if end and left.strip() in ("", "*") else None

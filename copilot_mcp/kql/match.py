@@ -1,0 +1,235 @@
+"""Does an item satisfy a filter: the one evaluator, for simulated search and for holding hits against a filter.
+
+Simplified on purpose: no stemming, no synonyms, no stop words, East Asian text is not segmented, and whether a tenant
+compares whole values of a property is not known.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import TypeAlias
+
+from ._dates import instant_ticks, keyword_period, literal_period, utc
+from .properties import Match, Properties
+from .tree import (
+    And,
+    AnyValue,
+    BoolValue,
+    DateValue,
+    IntervalValue,
+    IntValue,
+    Node,
+    Not,
+    NumberValue,
+    Operator,
+    Or,
+    Point,
+    RangeValue,
+    Restriction,
+    Term,
+    TextValue,
+)
+
+__all__ = ["Item", "judge", "matches"]
+
+Judgement: TypeAlias = bool | None
+_Limits: TypeAlias = tuple[Decimal, Decimal] | tuple[int, int]
+
+_FREE_TEXT_PROPERTIES = ("Title", "Filename", "Author")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a filter is held against: property values by name in any case, and the body `text` for search words."""
+
+    properties: Mapping[str, tuple[str, ...]]
+    text: str = ""
+    _folded: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        folded = {name.casefold(): tuple(values) for name, values in self.properties.items()}
+        object.__setattr__(self, "_folded", folded)
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values that are not blank."""
+        return tuple(value for value in self._folded.get(name.casefold(), ()) if value.strip())
+
+
+def matches(node: Node, item: Item, properties: Properties, *, now: datetime) -> bool:
+    """Whether the item satisfies the filter; `now` is what the date keywords are relative to (UTC).
+
+    A property without a value satisfies nothing but `<>`.
+    """
+    if isinstance(node, And):
+        return all(matches(part, item, properties, now=now) for part in node.items)
+    if isinstance(node, Or):
+        return any(matches(part, item, properties, now=now) for part in node.items)
+    if isinstance(node, Not):
+        return not matches(node.item, item, properties, now=now)
+    if isinstance(node, Term):
+        return _term(node, item)
+    found = _holds(node, item.values(node.property), properties, now)
+    return node.op == "<>" if found is None else found
+
+
+def judge(node: Node, item: Item, properties: Properties, *, now: datetime) -> Judgement:
+    """As `matches`, but None where the item does not tell: a value that is missing or unreadable proves nothing.
+
+    Meant for search hits, which bear only some of their properties and only some of their text.
+    """
+    if isinstance(node, And | Or):
+        decisive = isinstance(node, Or)
+        found = [judge(part, item, properties, now=now) for part in node.items]
+        if decisive in found:
+            return decisive
+        return None if None in found else not decisive
+    if isinstance(node, Not):
+        inner = judge(node.item, item, properties, now=now)
+        return None if inner is None else not inner
+    if isinstance(node, Term):
+        return _term(node, item) or None
+    values = item.values(node.property)
+    return _holds(node, values, properties, now) if values else None
+
+
+def _term(node: Term, item: Item) -> bool:
+    wanted = break_words(node.text)
+    texts = [value for name in _FREE_TEXT_PROPERTIES for value in item.values(name)]
+    return any(_contains(break_words(text), wanted, node.prefix) for text in [*texts, item.text])
+
+
+def _holds(node: Restriction, values: tuple[str, ...], properties: Properties, now: datetime) -> Judgement:
+    """Whether any value satisfies the restriction; None when none of them could be read."""
+    if isinstance(node.value, AnyValue):
+        return bool(values)
+    op: Operator = "=" if node.op == "<>" else node.op
+    test = _test(node, op, properties, now)
+    found = [test(value) for value in values]
+    if values and all(one is None for one in found):
+        return None
+    any_equal = any(found)
+    return not any_equal if node.op == "<>" else any_equal
+
+
+_Test: TypeAlias = Callable[[str], Judgement]
+
+
+def _test(node: Restriction, op: Operator, properties: Properties, now: datetime) -> _Test:
+    value = node.value
+    if isinstance(value, TextValue):
+        known = properties.find(node.property)
+        match: Match = known.match if known is not None else "words"
+        return _text_test(match, op, value)
+    if isinstance(value, BoolValue | AnyValue):
+        truth = isinstance(value, AnyValue) or value.value
+        return lambda text: _truth(text) is truth if _truth(text) is not None else None
+    if isinstance(value, RangeValue):
+        if isinstance(value.start, DateValue | IntervalValue):
+            first, last = _period(value.start, now)[0], _period(value.end, now)[1]
+            return lambda text: _compare(instant_ticks(text), (first, last), ":")
+        low, high = _number(value.start), _number(value.end)
+        return lambda text: _compare(_decimal(text), (low, high), ":")
+    if isinstance(value, DateValue | IntervalValue):
+        period = _period(value, now)
+        return lambda text: _compare(instant_ticks(text), period, op)
+    number = _number(value)
+    return lambda text: _compare(_decimal(text), (number, number), op)
+
+
+def _compare(value: Decimal | int | None, limits: _Limits, op: Operator) -> Judgement:
+    if value is None:
+        return None
+    start, end = limits
+    if op == "<":
+        return value < start
+    if op == "<=":
+        return value <= end
+    if op == ">":
+        return value > end
+    return value >= start if op == ">=" else start <= value <= end
+
+
+def _period(point: Point, now: datetime) -> tuple[int, int]:
+    if isinstance(point, IntervalValue):
+        return keyword_period(point.name, utc(now))
+    return literal_period(point.text) if isinstance(point, DateValue) else (0, 0)
+
+
+def _number(point: Point) -> Decimal:
+    if isinstance(point, IntValue):
+        return Decimal(point.value)
+    return Decimal(point.text) if isinstance(point, NumberValue) else Decimal(0)
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _truth(text: str) -> bool | None:
+    return {"true": True, "1": True, "false": False, "0": False}.get(text.strip().casefold())
+
+
+def _text_test(match: Match, op: Operator, value: TextValue) -> _Test:
+    if match == "path":
+        return lambda text: _path(fold(text), fold(value.text), op, value.prefix)
+    if match in ("extension", "guid", "exact"):
+        whole = fold(value.text)
+        return lambda text: fold(text).startswith(whole) if value.prefix else fold(text) == whole
+    wanted = break_words(value.text)
+    if op == "=":
+        return lambda text: _equals(break_words(text), wanted, value.prefix)
+    return lambda text: _contains(break_words(text), wanted, value.prefix)
+
+
+def _path(url: str, wanted: str, op: Operator, prefix: bool) -> bool:
+    if op == "=" and not prefix:
+        return url.rstrip("/") == wanted.rstrip("/")
+    if wanted.endswith("/") and url == wanted.rstrip("/"):
+        return True
+    return url.startswith(wanted)
+
+
+def fold(text: str) -> str:
+    """Compatibility form, without case, without white space around it: how whole values are compared."""
+    return unicodedata.normalize("NFKC", text).casefold().strip()
+
+
+def break_words(text: str) -> list[str]:
+    """The words of a text, without case and diacritics; everything but letters and digits separates."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return re.findall(r"[^\W_]+", plain.casefold())
+
+
+def _contains(found: list[str], wanted: list[str], prefix: bool) -> bool:
+    """Whether `wanted` occurs as a phrase."""
+    if not wanted:
+        return False
+    return any(_at(found, index, wanted, prefix) for index in _starts(found, wanted, prefix))
+
+
+def _starts(found: list[str], wanted: list[str], prefix: bool) -> Iterable[int]:
+    first, lone = wanted[0], prefix and len(wanted) == 1
+    for index in range(len(found) - len(wanted) + 1):
+        if found[index] == first or (lone and found[index].startswith(first)):
+            yield index
+
+
+def _at(found: list[str], index: int, wanted: list[str], prefix: bool) -> bool:
+    part = found[index : index + len(wanted)]
+    if not prefix:
+        return part == wanted
+    return part[:-1] == wanted[:-1] and part[-1].startswith(wanted[-1])
+
+
+def _equals(found: list[str], wanted: list[str], prefix: bool) -> bool:
+    if not wanted or len(found) < len(wanted):
+        return False
+    return _at(found, 0, wanted, True) if prefix else found == wanted

@@ -1,0 +1,239 @@
+"""Which property takes which operator and value, per data source or connector schema."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from . import _catalogue as catalogue
+
+__all__ = ["DATA_SOURCES", "Properties", "Property", "SchemaProperty", "properties_for"]
+
+DATA_SOURCES = ("sharePoint", "oneDriveBusiness", "externalItem", "sharePointEmbedded")
+
+Kind: TypeAlias = Literal["text", "date", "integer", "number", "yesno", "open"]
+Match: TypeAlias = Literal["words", "filename", "extension", "guid", "exact", "path", "date", "number", "yesno", "open"]
+Status: TypeAlias = Literal["supported", "undocumented", "unverified", "not queryable"]
+
+_SCHEMA_KINDS: dict[str, Kind] = {
+    "string": "text",
+    "int64": "integer",
+    "double": "number",
+    "datetime": "date",
+    "boolean": "yesno",
+    "principal": "text",
+}
+_MATCH_OF_KIND: dict[Kind, Match] = {
+    "text": "words",
+    "date": "date",
+    "integer": "number",
+    "number": "number",
+    "yesno": "yesno",
+    "open": "open",
+}
+_OPERATORS: dict[Kind, tuple[str, ...]] = {
+    "text": (":", "=", "<>"),
+    "date": (":", "=", "<>", "<", "<=", ">", ">=", ".."),
+    "integer": (":", "=", "<>", "<", "<=", ">", ">=", ".."),
+    "number": (":", "=", "<>", "<", "<=", ">", ">=", ".."),
+    "yesno": (":", "=", "<>"),
+    "open": (":", "=", "<>", "<", "<=", ">", ">=", ".."),
+}
+_EXAMPLES: dict[Kind, str] = {
+    "text": ':"words"',
+    "date": ">=2025-01-01",
+    "integer": ">=1",
+    "number": ">=1.5",
+    "yesno": ":true",
+    "open": ':"words"',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaProperty:
+    """One property of a connection's schema, in Graph's own terms."""
+
+    name: str
+    type: str = "string"
+    is_queryable: bool = True
+    is_searchable: bool = False
+    is_exact_match_required: bool = False
+    aliases: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "SchemaProperty":
+        """From Graph's JSON: `name`, `type`, `isQueryable`, `isSearchable`, `isExactMatchRequired`, `aliases`.
+
+        Raises:
+            ValueError: There is no name.
+        """
+        name = data.get("name")
+        if not isinstance(name, str) or not name:
+            raise ValueError("A schema property has a name.")
+        return cls(
+            name=name,
+            type=str(data.get("type") or "string"),
+            is_queryable=bool(data.get("isQueryable", False)),
+            is_searchable=bool(data.get("isSearchable", False)),
+            is_exact_match_required=bool(data.get("isExactMatchRequired", False)),
+            aliases=tuple(str(alias) for alias in data.get("aliases") or ()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """What is known of one property. `kind` "open" means that the type follows the literal."""
+
+    name: str
+    kind: Kind
+    match: Match
+    status: Status = "supported"
+    example: str = ""
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """The operators it takes; `..` stands for a range as the value of `:` or `=`."""
+        return _OPERATORS[self.kind]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Name, type, operators and an example, for a catalogue."""
+        return {
+            "name": self.name,
+            "type": self.kind,
+            "operators": list(self.operators),
+            "example": self.example or f"{self.name}{_EXAMPLES[self.kind]}",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """The properties of one data source; made by `properties_for`."""
+
+    data_source: str
+    listed: tuple[Property, ...]
+    has_schema: bool = False
+    _by_name: Mapping[str, Property] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def external(self) -> bool:
+        """Whether this is a Copilot connector's content."""
+        return self.data_source == "externalItem"
+
+    def catalogue(self) -> list[dict[str, Any]]:
+        """The properties a filter may use, as plain data: name, type, operators, example."""
+        return [row.as_dict() for row in self.listed if row.status == "supported"]
+
+    def find(self, name: str) -> Property | None:
+        """The property that goes by `name` or alias, in any case; None when it is not known."""
+        known = self._by_name.get(name.casefold())
+        if known or (self.external and self.has_schema):
+            return known
+        if self.external:
+            return Property(name, "open", "open", "unverified") if self._may_exist(name) else None
+        return self._elsewhere(name)
+
+    def names_connection(self, name: str) -> bool:
+        """Whether `name` tries to choose a connection, which is done outside the filter."""
+        return name.casefold() in catalogue.CONNECTION_NAMES and name.casefold() not in self._by_name
+
+    def _may_exist(self, name: str) -> bool:
+        return len(name) <= catalogue.CONNECTOR_NAME_LIMIT and not self.names_connection(name)
+
+    def _elsewhere(self, name: str) -> Property | None:
+        folded = name.casefold()
+        if folded in catalogue.KNOWN_ELSEWHERE:
+            spelt, kind = catalogue.KNOWN_ELSEWHERE[folded]
+            match: Match = "exact" if spelt in catalogue.WHOLE_VALUE else _MATCH_OF_KIND[_kind(kind)]
+            return Property(spelt, _kind(kind), match, "undocumented")
+        for pattern, prefix, kind in catalogue.REFINABLE:
+            found = pattern.fullmatch(folded)
+            if found:
+                return Property(prefix + found[1], _kind(kind), _MATCH_OF_KIND[_kind(kind)], "undocumented")
+        if catalogue.COLUMN.fullmatch(name):
+            status: Status = "supported" if self.data_source == "sharePointEmbedded" else "undocumented"
+            return Property(name, "text", "words", status)
+        return None
+
+    def nearest(self, name: str) -> str | None:
+        """The supported property that was probably meant, or None."""
+        folded = name.casefold()
+        names = {row.name.casefold(): row.name for row in self.listed if row.status == "supported"}
+        instead = catalogue.INSTEAD.get(folded, "").casefold()
+        if instead in names:
+            return names[instead]
+        close = [(edit_distance(folded, known), spelt) for known, spelt in names.items()]
+        near = [pair for pair in close if pair[0] <= 2 and pair[0] < len(folded)]
+        return min(near)[1] if near else None
+
+
+def properties_for(
+    data_source: str, schema: Sequence[SchemaProperty] | None = None, *, allow: Collection[str] = ()
+) -> Properties:
+    """The properties of `data_source`, one of `DATA_SOURCES`.
+
+    Args:
+        data_source: Graph's own name of the source.
+        schema: the connection's schema; only for `externalItem`. None means that names cannot be checked.
+        allow: names that Microsoft added since; let through, their types not checked.
+
+    Raises:
+        ValueError: The data source is not one of `DATA_SOURCES`.
+    """
+    if data_source not in DATA_SOURCES:
+        raise ValueError(f"The data source is one of {', '.join(DATA_SOURCES)}.")
+    if data_source != "externalItem":
+        listed = [Property(name, _kind(kind), _match(match), "supported", ex) for name, kind, match, ex in _SUPPORTED]
+        schema = None
+    else:
+        listed = [_of_schema(row) for row in schema or ()]
+    by_name = {row.name.casefold(): row for row in listed}
+    for extra in allow:
+        by_name.setdefault(extra.casefold(), Property(extra, "open", "open", "unverified"))
+    for row, entry in zip(schema or (), listed, strict=False):
+        for alias in row.aliases:
+            by_name.setdefault(alias.casefold(), entry)
+    return Properties(data_source, tuple(listed), schema is not None, by_name)
+
+
+_SUPPORTED = catalogue.SUPPORTED
+
+
+def _of_schema(row: SchemaProperty) -> Property:
+    folded = row.type.casefold().removesuffix("collection")
+    kind = _SCHEMA_KINDS.get(folded, "open")
+    match: Match = "exact" if kind == "text" and row.is_exact_match_required else _MATCH_OF_KIND[kind]
+    return Property(row.name, kind, match, "supported" if row.is_queryable else "not queryable")
+
+
+def _kind(name: str) -> Kind:
+    kinds: dict[str, Kind] = {
+        "text": "text",
+        "date": "date",
+        "integer": "integer",
+        "number": "number",
+        "yesno": "yesno",
+    }
+    return kinds[name]
+
+
+def _match(name: str) -> Match:
+    matches: dict[str, Match] = {
+        "words": "words",
+        "filename": "filename",
+        "extension": "extension",
+        "guid": "guid",
+        "date": "date",
+        "path": "path",
+    }
+    return matches[name]
+
+
+def edit_distance(left: str, right: str) -> int:
+    """Insertions, deletions and exchanges between two short names; at least 3 when the lengths differ by more."""
+    if abs(len(left) - len(right)) > 2:
+        return 3
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        previous, row[0] = row[0], i
+        for j, b in enumerate(right, 1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (a != b))
+    return row[-1]
