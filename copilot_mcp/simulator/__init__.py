@@ -10,6 +10,7 @@ package is cheap; the web server, the database and the cryptography are loaded w
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
+from os import PathLike
 from typing import Any, Self
 
 from copilot_mcp.simulator.faults import FAULTS, Fault, Faults
@@ -38,7 +39,7 @@ def load_company() -> Tenant:
     return company.load_company()
 
 
-def load_folder(path: str) -> Tenant:
+def load_folder(path: "str | PathLike[str]") -> Tenant:
     """Any folder of Markdown, text or HTML files as a tenant.
 
     Raises:

@@ -97,7 +97,7 @@ class _Own:
             declined = form.get("decision") == "decline"
             person = self.sign_ins.decide(code, None if declined else form.get("user", ""))
         except LookupError as error:
-            return _html(device_page(users, code=code, problem=str(error).strip('"')), 400)
+            return _html(device_page(users, code=code, problem=str(error)), 400)
         return _html(decided_page(person, self.sign_ins.client_name(pending.client_id)))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from os import PathLike
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
@@ -57,7 +58,7 @@ class _Tally:
     skipped: int = 0
 
 
-def load_folder(path: str | Path) -> Tenant:
+def load_folder(path: str | PathLike[str]) -> Tenant:
     """Read every Markdown, text and HTML file below `path`.
 
     Hidden files and folders are left out. Files that are not UTF-8, are larger than 4 MiB or cannot be read are
