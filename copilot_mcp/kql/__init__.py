@@ -8,7 +8,9 @@ package reads a filter with certainty or says why it cannot. Standard library on
     parsed.canonical  # Author:"Megan Bowen" AND FileType:"docx"
 """
 
+from .builder import Built, Condition, ConditionOperator, Group, build
 from .diagnostics import CODES, Diagnostic
+from .explain import explain
 from .match import Item, judge, matches
 from .parser import Parsed, parse
 from .printer import normalise, to_kql
@@ -19,13 +21,19 @@ from .tree_json import from_json, to_json
 __all__ = [
     "CODES",
     "DATA_SOURCES",
+    "Built",
+    "Condition",
+    "ConditionOperator",
     "Diagnostic",
+    "Group",
     "Item",
     "Node",
     "Parsed",
     "Properties",
     "Property",
     "SchemaProperty",
+    "build",
+    "explain",
     "from_json",
     "judge",
     "matches",

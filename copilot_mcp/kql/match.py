@@ -103,10 +103,11 @@ def _term(node: Term, item: Item) -> bool:
 
 def _holds(node: Restriction, values: tuple[str, ...], properties: Properties, now: datetime) -> Judgement:
     """Whether any value satisfies the restriction; None when none of them could be read."""
-    if isinstance(node.value, AnyValue):
+    value = node.value
+    if isinstance(value, AnyValue):
         return bool(values)
     op: Operator = "=" if node.op == "<>" else node.op
-    test = _test(node, op, properties, now)
+    test = _test(node.property, op, value, properties, now)
     found = [test(value) for value in values]
     if values and all(one is None for one in found):
         return None
@@ -117,15 +118,15 @@ def _holds(node: Restriction, values: tuple[str, ...], properties: Properties, n
 _Test: TypeAlias = Callable[[str], Judgement]
 
 
-def _test(node: Restriction, op: Operator, properties: Properties, now: datetime) -> _Test:
-    value = node.value
+def _test(
+    name: str, op: Operator, value: TextValue | BoolValue | RangeValue | Point, properties: Properties, now: datetime
+) -> _Test:
     if isinstance(value, TextValue):
-        known = properties.find(node.property)
+        known = properties.find(name)
         match: Match = known.match if known is not None else "words"
         return _text_test(match, op, value)
-    if isinstance(value, BoolValue | AnyValue):
-        truth = isinstance(value, AnyValue) or value.value
-        return lambda text: _truth(text) is truth if _truth(text) is not None else None
+    if isinstance(value, BoolValue):
+        return lambda text: _truth(text) is value.value if _truth(text) is not None else None
     if isinstance(value, RangeValue):
         if isinstance(value.start, DateValue | IntervalValue):
             first, last = _period(value.start, now)[0], _period(value.end, now)[1]
