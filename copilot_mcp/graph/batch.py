@@ -58,14 +58,15 @@ async def retrieve_batch(
 async def _settle(transport: GraphTransport, items: list[_Item], version: str) -> None:
     """Send one batch, then its passing failures again, at most `RETRIES` times."""
     waiting = items
-    for retries in range(RETRIES + 1):
+    for retries in range(RETRIES):
         waits = await _send(transport, waiting, version)
         waiting = [item for item in waiting if item.id in waits]
         asked = [wait for wait in waits.values() if wait is not None]
         wait = max(asked, default=backoff(retries, transport.clocks))
-        if not waiting or retries == RETRIES or wait > RETRY_CEILING_S:
+        if not waiting or wait > RETRY_CEILING_S:
             return
         await transport.clocks.sleep(wait)
+    await _send(transport, waiting, version)
 
 
 async def _send(transport: GraphTransport, items: list[_Item], version: str) -> dict[str, float | None]:
@@ -122,7 +123,8 @@ def _read(
         )
     if 200 <= answer.status < 300:
         try:
-            return RetrievalResponse.model_validate(answer.body)
+            response = RetrievalResponse.model_validate(answer.body)
+            return response.stamped(answer.headers.get("request-id", request_id), item.sends)
         except ValidationError:
             pass  # falls through to "cannot be read"; the reason would quote the body
     return refusal(answer, now=transport.clocks.now(), request_id=request_id)

@@ -19,14 +19,14 @@ def never_connected(fault: Exception) -> bool:
 
 def is_untrusted_certificate(fault: Exception) -> bool:
     """Whether TLS failed on the certificate; trying again will not help."""
+    from ssl import SSLCertVerificationError
+
     cause: BaseException | None = fault
-    for _ in range(8):
-        if cause is None:
-            return False
-        if type(cause).__name__ == "SSLCertVerificationError" or "CERTIFICATE_VERIFY_FAILED" in str(cause):
-            return True
+    chain: list[BaseException] = []
+    while cause is not None and cause not in chain:
+        chain.append(cause)
         cause = cause.__cause__ or cause.__context__
-    return False
+    return any(isinstance(one, SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(one) for one in chain)
 
 
 def fault_error(fault: "httpx.HTTPError | TimeoutError", host: str) -> ServiceUnavailableError:

@@ -89,7 +89,7 @@ def refusal(
         f"{sentence} ({shown}).",
         hint,
         kind=kind,
-        status=answer.status,
+        status=200 if in_stream else answer.status,
         code=code,
         request_id=_safe(_SAFE_ID, answer.headers.get("request-id")) or inner_id or request_id,
         retry_after=retry_after(answer.headers, now) if status in (429, 503) else None,

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 import anyio
-from pydantic import ValidationError
 
 from copilot_mcp.graph.chat import CopilotConversation
 from copilot_mcp.graph.refusals import stream_refusal
@@ -105,10 +104,7 @@ class ChatTurn:
             error.partial_text = error.partial_text or self._text
             error.requests_used = self.requests_used
             raise error
-        try:
-            conversation = CopilotConversation.model_validate(event)
-        except ValidationError:
-            return None
+        conversation = CopilotConversation.model_validate(event)
         answer = conversation.answer(self._prompt)
         if answer is None:
             return self._closed_by_filter(conversation)
@@ -142,7 +138,7 @@ class _Growth:
         """The answer so far, after this event's text."""
         joined = "".join(self._pieces)
         if len(self._pieces) < 3:
-            related = not self._pieces or _related(self._pieces[-1], text)
+            related = not self._pieces or any(_related(piece, text) for piece in self._pieces)
         else:
             related = text.startswith(joined)
         self._pieces = [text] if related else [*self._pieces, text]
@@ -150,6 +146,6 @@ class _Growth:
 
 
 def _related(before: str, after: str) -> bool:
-    """Whether one text is the other, grown or partly rewritten."""
-    half = (min(len(before), len(after)) + 1) // 2
-    return before[:half] == after[:half]
+    """Whether one text is the other, grown or partly rewritten: both begin alike."""
+    length = min(4, len(before), len(after))
+    return before[:length] == after[:length]

@@ -13,9 +13,13 @@ import httpx
 import pytest
 
 from copilot_mcp.graph import GraphClient
+from copilot_mcp.simulator import Simulator
 
 DATA = Path(__file__).parents[1] / "data" / "graph"
 ROOT = "https://graph.lumen.test"
+TENANT_ROOT = "https://graph.copilot-mcp.test"
+CLIENT_ID = "00000000-0000-4000-8000-00000000c0de"
+DEVICE_CODE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -126,3 +130,52 @@ def replies() -> Replies:
         return handler
 
     return handler_of
+
+
+class DeviceFlow:
+    """A token source that signs a person in by device code, in raw HTTP; each rejected token costs a new sign-in."""
+
+    def __init__(self, http: httpx.AsyncClient, simulator: Simulator, user: str, granted: Sequence[str] | None) -> None:
+        self.sign_ins = 0
+        self._http = http
+        self._simulator = simulator
+        self._user = user
+        self._granted = granted
+        self._held: dict[tuple[str, ...], str] = {}
+
+    async def token(self, scopes: Sequence[str], *, rejected: str | None = None) -> str:
+        wanted = tuple(scopes if self._granted is None else self._granted)
+        if wanted not in self._held or self._held[wanted] == rejected:
+            self._held[wanted] = await self._sign_in(wanted)
+        return self._held[wanted]
+
+    async def _sign_in(self, scopes: tuple[str, ...]) -> str:
+        self.sign_ins += 1
+        login = "https://login.copilot-mcp.test/organizations/oauth2/v2.0"
+        form = {"client_id": CLIENT_ID, "scope": " ".join(f"{TENANT_ROOT}/{scope}" for scope in scopes)}
+        begun = (await self._http.post(f"{login}/devicecode", data=form)).json()
+        self._simulator.approve(begun["user_code"], self._user)
+        grant = {"grant_type": DEVICE_CODE_GRANT, "client_id": CLIENT_ID, "device_code": begun["device_code"]}
+        return str((await self._http.post(f"{login}/token", data=grant)).json()["access_token"])
+
+
+@dataclass
+class Tenant:
+    """A client on the simulated tenant, and what stands around it."""
+
+    graph: GraphClient
+    tokens: DeviceFlow
+    wire: Wire
+
+
+@pytest.fixture
+async def open_tenant(simulator: Simulator, wire: Wire) -> AsyncIterator[Callable[..., Tenant]]:
+    """Opens clients of the simulated tenant: `open_tenant("megan", granted=["Files.Read.All"])`."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(simulator.app, raise_app_exceptions=False)) as http:
+
+        def opened(user: str = "adele", granted: Sequence[str] | None = None) -> Tenant:
+            tokens = DeviceFlow(http, simulator, user, granted)
+            graph = GraphClient(http, TENANT_ROOT, tokens, sleep=wire.sleep, jitter=lambda: 0.0)
+            return Tenant(graph, tokens, wire)
+
+        yield opened

@@ -93,6 +93,13 @@ def test_an_address_only_the_card_knows_is_kept() -> None:
     )
 
 
+def test_two_markers_of_one_source_share_its_citation() -> None:
+    source = ("citation", "One", "https://x.test/1")
+    text = to_markdown(message("A[^1^], b[^2^]", source, card="A [1](https://x.test/1), b [2](https://x.test/1)"))
+    assert text.markdown == "A [1](https://x.test/1), b [2](https://x.test/1)"
+    assert (text.citations, text.notes) == ((citation("One", "https://x.test/1", 1),), ())
+
+
 def test_links_of_the_text_itself_are_not_taken_for_marks() -> None:
     answer = message(
         "See [1](https://x.test/own) and[^1^]",
