@@ -23,7 +23,6 @@ from copilot_mcp.auth.answers import Account, unreadable
 from copilot_mcp.auth.cache_content import Content, msal_text
 from copilot_mcp.auth.clouds import Cloud
 from copilot_mcp.auth.refusals import Asked, fault_error
-from copilot_mcp.errors import CopilotMcpError
 
 if TYPE_CHECKING:
     import httpx
@@ -93,8 +92,8 @@ class Entra:
         with self._msal(()):
             # The pace is kept by the caller; MSAL would warn by a clock of its own.
             flow.answer.pop("latest_attempt_at", None)
-            answer = flow.app.acquire_token_by_device_flow(flow.answer, exit_condition=lambda _: True)
-            return _object(answer)
+            answer: dict[str, Any] = flow.app.acquire_token_by_device_flow(flow.answer, exit_condition=lambda _: True)
+            return answer
 
     def signed_in(self, flow: DeviceFlow) -> tuple[Content, str]:
         """What a success left in the copy of the cache: its content, and MSAL's key of the account.
@@ -102,10 +101,9 @@ class Entra:
         Raises:
             AuthenticationError: There is not exactly one account (`bad_answer`).
         """
-        accounts = flow.app.get_accounts()
-        if len(accounts) != 1 or not accounts[0].get("home_account_id"):
-            raise unreadable("no account")
-        return _content(flow.cache), str(accounts[0]["home_account_id"])
+        with self._msal(()):
+            (account,) = flow.app.get_accounts()
+            return _content(flow.cache), str(account["home_account_id"])
 
     def refresh(self, content: Content, account: Account, names: Sequence[str]) -> tuple[dict[str, Any], Content]:
         """Redeem the refresh token for these permission names.
@@ -122,7 +120,7 @@ class Entra:
                 return {"error": "login_required"}, content
             answer = app.acquire_token_silent_with_error(self._scopes(names), chosen[0], force_refresh=True)
             # None means that there is no refresh token.
-            return {"error": "login_required"} if answer is None else _object(answer), _content(cache)
+            return answer or {"error": "login_required"}, _content(cache)
 
     def tenant_id(self, flow: DeviceFlow) -> str:
         """The directory that Entra resolved our tenant setting to; not an id for `organizations`."""
@@ -157,8 +155,6 @@ class Entra:
 
         try:
             yield
-        except CopilotMcpError:
-            raise
         except AuthorityFault as fault:
             asked = replace(self.asked, scopes=tuple(sorted(names)))
             raise fault_error(fault.kind, fault.host, fault.retry_after, fault.oauth, asked) from None
@@ -166,12 +162,6 @@ class Entra:
             # MSAL fails in many ways on an answer it did not expect; the exception may hold that answer.
             logger.warning("The sign-in library failed on an answer (%s).", type(error).__name__)
             raise unreadable("the sign-in library failed on it") from None
-
-
-def _object(answer: object) -> dict[str, Any]:
-    if not isinstance(answer, dict):
-        raise unreadable("not an object")
-    return answer
 
 
 def _content(cache: Any) -> Content:

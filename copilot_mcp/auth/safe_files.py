@@ -94,7 +94,7 @@ def read_private(path: Path, limit: int) -> bytes | None:
     """
     try:
         descriptor = open_private(path, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:
         raise _unsafe(path, "cannot be opened", "chmod 600") from None

@@ -162,7 +162,7 @@ class TokenCache:
         if self._unsaved is not None:
             content: Content = json.loads(self._unsaved)
             return content
-        if not self._path.parent.exists():
+        if not self._path.parent.is_dir():
             return {}
         private_directory(self._path.parent)
         content_read = self._load()

@@ -1,13 +1,16 @@
 """Tokens: from memory, from the cache, from one refresh; and what is said when there is none."""
 
 import traceback
+from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
 import pytest
 
+from copilot_mcp.auth import TokenCache
 from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
 
 pytestmark = pytest.mark.anyio
@@ -340,3 +343,21 @@ async def test_sign_in_without_refresh_token_ends_with_its_access_token(
     with pytest.raises(AuthenticationRequiredError) as caught:
         await credential.token(["Mail.Read"])
     assert caught.value.kind == "signed_out"
+
+
+async def test_refresh_by_another_process_is_used_after_waiting_for_it(
+    new_credential: Any, clock: Any, entra: Any, sign_in: Any, tmp_path: Path
+) -> None:
+    class Contended(TokenCache):
+        """Another process refreshes just before our turn comes."""
+
+        def refreshing(self) -> AbstractContextManager[None]:
+            age(self, secret="access-of-the-other-process", expires_on=str(int(clock.now) + 3600))
+            return super().refreshing()
+
+    cache = Contended(tmp_path / "state" / "file.json")
+    credential = new_credential(cache=cache)
+    await sign_in(by=credential)
+    age(cache, expires_on=str(int(clock.now) + 100))
+    assert await credential.token(FILES) == "access-of-the-other-process"
+    assert "refresh_token" not in entra.log

@@ -8,7 +8,7 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from copilot_mcp.auth import SignInAttempt
+from copilot_mcp.auth import CLOUDS, Credential, SignInAttempt
 from copilot_mcp.errors import AuthenticationError
 
 pytestmark = pytest.mark.anyio
@@ -357,3 +357,15 @@ async def test_success_without_client_info_still_makes_an_account(credential: An
     entra.script["token"].append(lambda _: entra.success(entra.device_scope, client_info=None))
     account = await credential.finish_sign_in(await credential.start_sign_in(SCOPES))
     assert (account.name, await credential.token(SCOPES)) == ("Alice Adams", "access-1-SECRETMARK")
+
+
+async def test_clock_that_stands_still_does_not_make_it_ask_for_ever(
+    cache: Any, http: httpx.AsyncClient, clock: Any, entra: Any
+) -> None:
+    async def no_sleep(_: float) -> None:
+        await anyio.lowlevel.checkpoint()
+
+    stuck = Credential(CLOUDS["global"], "organizations", "app", cache, http, clock=clock, sleep=no_sleep)
+    with pytest.raises(AuthenticationError) as caught:
+        await stuck.finish_sign_in(await stuck.start_sign_in(SCOPES))
+    assert (caught.value.kind, entra.log.count("device_code")) == ("sign_in_expired", 1000)

@@ -83,6 +83,11 @@ async def test_client_follows_no_redirect_and_has_time_limits() -> None:
     assert http.timeout == httpx.Timeout(60.0, connect=5.0, write=30.0, pool=5.0)
 
 
+async def test_real_network_is_judged_by_the_operating_systems_certificates() -> None:
+    async with open_http(proxies=False, user_agent="me/1") as http:
+        assert (http.headers["user-agent"], http.trust_env, http.follow_redirects) == ("me/1", False, False)
+
+
 def opened_with(environment: dict[str, str], *, proxies: bool = True) -> str:
     """What `open_http` does in a process with this environment."""
     code = (

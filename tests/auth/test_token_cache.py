@@ -1,0 +1,267 @@
+"""The saved sign-in: shared by processes, safe from crashes, repaired when damaged."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from copilot_mcp.auth import MemoryCache, TokenCache, cache_file_name
+from copilot_mcp.auth.file_lock import locked
+from copilot_mcp.errors import AuthenticationError, SettingsError
+
+REMOVED = "The saved sign-in could not be read and was removed; sign in again."
+UNSAVED = "The sign-in cannot be saved to disk and is kept in memory only."
+CHILD = """
+import sys
+from pathlib import Path
+from copilot_mcp.auth.token_cache import TokenCache
+path, name, writes, size = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+cache = TokenCache(path)
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(writes):
+    def change(content):
+        content.setdefault("AppMetadata", {})[f"{name}-{number % 50}"] = {"client_id": "x" * size}
+        return content
+    cache.update(change)
+    print(number, flush=True)
+"""
+
+
+def child(path: Path, name: str, writes: int, size: int = 10) -> "subprocess.Popen[str]":
+    """A process that writes to the cache when a line is sent to it."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(path), name, str(writes), str(size)],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def put(cache: TokenCache | MemoryCache, key: str) -> object:
+    """Add one entry."""
+
+    def change(content: dict[str, Any]) -> dict[str, Any]:
+        content.setdefault("AppMetadata", {})[key] = {"client_id": "app"}
+        return content
+
+    return cache.update(change)
+
+
+def keys(cache: TokenCache | MemoryCache) -> list[str]:
+    return sorted(cache.read().get("AppMetadata", {}))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "file.json"
+
+
+def test_file_name_is_derived_from_profile_cloud_tenant_and_client() -> None:
+    name = cache_file_name("default", "global", "Contoso.example", "APP")
+    assert name == cache_file_name("default", "global", "contoso.example", "app")
+    assert (len(name), name[16:]) == (21, ".json")
+    others = {
+        cache_file_name("work", "global", "contoso.example", "app"),
+        cache_file_name("default", "china", "contoso.example", "app"),
+        cache_file_name("default", "global", "fabrikam.example", "app"),
+        cache_file_name("default", "global", "contoso.example", "app2"),
+        name,
+    }
+    assert len(others) == 5
+
+
+@pytest.mark.parametrize("profile", ["", "Work", "a/b", "..", "-a", "a" * 33, "con", "lpt1", "a\n", "ä"])
+def test_unusable_profile_name_is_refused(profile: str) -> None:
+    with pytest.raises(SettingsError, match="profile name"):
+        cache_file_name(profile, "global", "organizations", "app")
+
+
+def test_file_lies_in_the_users_data_directory(tmp_path: Path) -> None:
+    name = cache_file_name("default", "global", "organizations", "app")
+    assert TokenCache.of("default", "global", "organizations", "app", directory=tmp_path).path == tmp_path / name
+    usual = TokenCache.of("default", "global", "organizations", "app").path
+    assert (usual.name, "copilot-mcp" in usual.parts) == (name, True)
+
+
+def test_nothing_is_made_before_something_is_kept(path: Path) -> None:
+    cache = TokenCache(path)
+    assert (cache.read(), cache.stamp(), path.parent.exists()) == ({}, (None, 0), False)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_file_and_directory_are_private(path: Path) -> None:
+    put(TokenCache(path), "a")
+    modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in (path.parent, *path.parent.iterdir())}
+    assert modes == {"state": 0o700, "file.json": 0o600, "file.lock": 0o600}
+
+
+def test_change_is_seen_by_another_process_and_moves_the_stamp(path: Path) -> None:
+    first, second = TokenCache(path), TokenCache(path)
+    stamp = put(first, "a")
+    assert (keys(second), second.stamp()) == (["a"], stamp)
+    assert put(second, "b") != stamp
+    assert (keys(first), first.stamp()) == (["a", "b"], second.stamp())
+
+
+def test_change_that_raises_leaves_everything_as_it_was(path: Path) -> None:
+    cache = TokenCache(path)
+    put(cache, "a")
+
+    def refuse(_: dict[str, Any]) -> dict[str, Any]:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        cache.update(refuse)
+    assert (keys(cache), sorted(os.listdir(path.parent))) == (["a"], ["file.json", "file.lock"])
+
+
+def test_erase_removes_the_file(path: Path) -> None:
+    cache = TokenCache(path)
+    put(cache, "a")
+    cache.erase()
+    assert (cache.read(), path.exists()) == ({}, False)
+    cache.erase()
+
+
+def test_two_processes_lose_no_write(path: Path) -> None:
+    processes = [child(path, name, 30) for name in ("a", "b")]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert keys(TokenCache(path)) == sorted(f"{name}-{number}" for name in ("a", "b") for number in range(30))
+
+
+def test_kill_during_a_save_leaves_a_readable_cache_and_no_litter(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache = TokenCache(path)
+    put(cache, "mine")
+    for kill in range(8):
+        with child(path, "theirs", 100_000, size=5_000) as process:
+            assert process.stdout is not None
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+            for _ in range(3 + kill):
+                process.stdout.readline()
+            process.kill()
+            process.wait(timeout=10)
+        assert keys(cache)[0] == "mine"
+    put(TokenCache(path), "after")
+    assert sorted(os.listdir(path.parent)) == ["file.json", "file.lock"]
+    assert REMOVED not in caplog.messages
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b'{"AccessToken": {', b"\x00\xff", b"[]", b'{"AccessToken": {"k": {"secret": 1}}}']
+)
+@pytest.mark.parametrize("act", ["read", "update"])
+def test_damaged_file_is_removed_with_one_warning(
+    path: Path, caplog: pytest.LogCaptureFixture, data: bytes, act: str
+) -> None:
+    cache = TokenCache(path)
+    put(cache, "a")
+    path.write_bytes(data)
+    if act == "update":
+        put(cache, "b")
+    assert keys(cache) == ([] if act == "read" else ["b"])
+    assert caplog.messages.count(REMOVED) == 1
+    assert path.exists() == (act == "update")
+
+
+def test_file_of_nine_megabytes_is_not_believed(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache = TokenCache(path)
+    put(cache, "a")
+    path.write_bytes(json.dumps({"AppMetadata": {"k": {"client_id": "x" * 9_000_000}}}).encode())
+    assert (cache.read(), caplog.messages.count(REMOVED)) == ({}, 1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_file_that_others_may_read_is_refused_with_the_remedy(path: Path) -> None:
+    cache = TokenCache(path)
+    put(cache, "a")
+    path.chmod(0o644)
+    for use in (cache.read, lambda: put(cache, "b")):
+        with pytest.raises(AuthenticationError, match=f"can be read by others.* chmod 600 {path}") as caught:
+            use()
+        assert caught.value.kind == "cache_unsafe"
+
+
+def test_lock_held_for_ever_by_another_is_named(path: Path) -> None:
+    cache = TokenCache(path, lock_timeout_s=0)
+    put(cache, "a")
+    with locked(path.with_suffix(".lock"), 0), pytest.raises(AuthenticationError) as caught:
+        put(cache, "b")
+    assert caught.value.kind == "cache_locked"
+    assert caught.value.message == f"Another copilot-mcp process ({os.getpid()}) holds the token cache."
+    assert keys(cache) == ["a"]
+
+
+def test_refresh_goes_on_beside_a_stuck_process(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache = TokenCache(path, refresh_timeout_s=0)
+    with cache.refreshing(), cache.refreshing():
+        put(cache, "a")
+    assert caplog.messages == [f"Process {os.getpid()} has been refreshing a token for long; going on without it."]
+
+
+def test_disk_that_refuses_keeps_the_sign_in_in_memory_until_it_takes_it(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.parent.mkdir(mode=0o700)
+    path.write_bytes(b"a file where the directory should be")
+    blocked = TokenCache(path / "below.json")
+    stamps = {put(blocked, "a"), put(blocked, "b"), blocked.stamp()}
+    with blocked.refreshing():
+        assert (keys(blocked), len(stamps)) == (["a", "b"], 2)
+    assert caplog.messages.count(UNSAVED) == 1
+    path.unlink()
+    put(blocked, "c")
+    assert keys(TokenCache(path / "below.json")) == ["a", "b", "c"]
+
+
+def test_full_disk_keeps_the_sign_in_in_memory(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache = TokenCache(path)
+    put(cache, "a")
+    path.unlink()
+    before = cache.stamp()
+
+    def directory_in_the_way(content: dict[str, Any]) -> dict[str, Any]:
+        path.mkdir()
+        return content | {"AppMetadata": {"b": {"client_id": "app"}}}
+
+    assert cache.update(directory_in_the_way) != before
+    assert (keys(cache), caplog.messages.count(UNSAVED)) == (["b"], 1)
+    path.rmdir()
+    cache.erase()
+    assert (keys(cache), TokenCache(path).read()) == ([], {})
+
+
+def test_memory_cache_is_shared_by_threads_and_touches_no_disk() -> None:
+    cache = MemoryCache()
+    before = cache.stamp()
+    threads = [threading.Thread(target=put, args=(cache, str(number))) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with cache.refreshing():
+        assert len(keys(cache)) == 20
+    assert cache.stamp() != before
+    cache.read()["AppMetadata"].clear()
+    assert len(keys(cache)) == 20
+    cache.erase()
+    assert cache.read() == {}
