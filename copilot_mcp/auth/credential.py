@@ -42,6 +42,13 @@ REFUSAL_MEMORY_S = 30.0
 """How long a refusal is repeated without asking, so that a model's retries do not look like an attack to Entra."""
 
 
+_LOCAL_KINDS = ("signed_out", "cache_unsafe", "cache_locked")
+"""Refusals that cost Entra nothing, and that the person may have cured a moment later."""
+
+_OPENID_SCOPES = frozenset({"openid", "profile", "offline_access", "email"})
+"""MSAL asks for them by itself; they are no permissions of Graph."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Held:
     token: str = field(repr=False)
@@ -174,6 +181,8 @@ class Credential:
             raise copy.copy(refused.error)
 
     def _remember_refusal(self, names: frozenset[str], stamp: object, error: CopilotMcpError) -> None:
+        if error.kind in _LOCAL_KINDS:
+            return
         named = error.retry_after or 0.0 if isinstance(error, NoAnswerError) else REFUSAL_MEMORY_S
         wait = min(named, REFUSAL_MEMORY_S)
         self._refused[names] = _Refused(self._clock() + wait, stamp, error)
@@ -214,7 +223,7 @@ class Credential:
         account = account_in(before)
         if account is None:
             raise signed_out()
-        asked = replace(self._entra.asked, scopes=tuple(sorted(names)))
+        asked = self._entra.asked.by(account.tenant_id, names)
         answer, after = self._entra.refresh(before, account, asked.scopes)
         if "error" in answer:
             raise refusal_error(answer, asked)
@@ -253,10 +262,6 @@ class Credential:
 
         self._cache.update(signed_in)
         return account
-
-
-_OPENID_SCOPES = frozenset({"openid", "profile", "offline_access", "email"})
-"""MSAL asks for them by itself; they are no permissions of Graph."""
 
 
 def _renewed(current: Content, *, before: Content, after: Content, account: Account, scopes: frozenset[str]) -> Content:

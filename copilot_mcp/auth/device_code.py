@@ -165,7 +165,7 @@ class DeviceCodeSignIn:
         """The attempt in Entra's answer, after every part that is shown or trusted has been checked."""
         answer = flow.answer
         if "error" in answer:
-            raise refusal_error(answer, self._entra.asked)
+            raise refusal_error(answer, self._entra.asked.by("", names))
         user_code, device_code, page = (answer.get(name) for name in ("user_code", "device_code", "verification_uri"))
         if not isinstance(user_code, str) or not _USER_CODE.fullmatch(user_code):
             raise unreadable("no user code")
@@ -208,7 +208,7 @@ class DeviceCodeSignIn:
             if fault is None and "error" not in answer:
                 return answer
             if fault is None and not is_pending(answer):
-                raise refusal_error(answer, self._entra.asked)
+                raise refusal_error(answer, self._entra.asked.by("", pending.names))
             if is_slow_down(answer):
                 pending.interval = min(pending.interval + 5, _LONGEST_INTERVAL_S)
             left = pending.deadline - self._clock()

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -156,7 +156,7 @@ class Entra:
         try:
             yield
         except AuthorityFault as fault:
-            asked = replace(self.asked, scopes=tuple(sorted(names)))
+            asked = self.asked.by("", names)
             raise fault_error(fault.kind, fault.host, fault.retry_after, fault.oauth, asked) from None
         except Exception as error:
             # MSAL fails in many ways on an answer it did not expect; the exception may hold that answer.

@@ -5,8 +5,8 @@ because Microsoft's logs are searched by them.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -35,6 +35,7 @@ __all__ = [
     "signed_out",
 ]
 
+_ANY_TENANT = "organizations"
 _NAME = re.compile(r"[a-z_]{1,64}")
 _NUMBER = re.compile(r"AADSTS(\d{1,9})")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ")
@@ -77,9 +78,22 @@ class Asked:
     client_id: str
     scopes: tuple[str, ...] = ()
 
+    def by(self, tenant_id: str, scopes: Collection[str]) -> "Asked":
+        """The same for these scopes, and for the account's own tenant where the setting names none."""
+        tenant = tenant_id if self.tenant == _ANY_TENANT and tenant_id else self.tenant
+        return replace(self, tenant=tenant, scopes=tuple(sorted(scopes)))
+
     def consent_link(self) -> str:
-        """The page on which an administrator approves the app for everyone."""
-        query = {"client_id": self.client_id, "scope": " ".join(self.cloud.scope(name) for name in self.scopes)}
+        """The page on which an administrator approves the app for everyone.
+
+        Afterwards the browser lands on Entra's own blank page, because a page of this machine would read as a
+        failure; the app registration has to list that address.
+        """
+        query = {
+            "client_id": self.client_id,
+            "scope": " ".join(self.cloud.scope(name) for name in self.scopes),
+            "redirect_uri": f"{self.cloud.authority}/common/oauth2/nativeclient",
+        }
         return f"{self.cloud.authority}/{quote(self.tenant, safe='')}/v2.0/adminconsent?{urlencode(query)}"
 
     def fill(self, text: str) -> str:
@@ -152,7 +166,7 @@ def scopes_missing(missing: Sequence[str], asked: Asked) -> AuthenticationError:
     """The error when the sign-in succeeded and some permissions were not granted."""
     return AuthenticationError(
         f"Signed in, but these permissions were not granted: {', '.join(missing)}.",
-        f"An administrator approves them at {asked.consent_link()}, then run `copilot-mcp login` again.",
+        f"Run `copilot-mcp login` again after an administrator has approved them at {asked.consent_link()}",
         kind="scopes_missing",
     )
 

@@ -98,4 +98,5 @@ def test_consent_link_names_the_scopes_of_its_cloud() -> None:
     assert Asked(cloud, "contoso example", "app", ("Mail.Read",)).consent_link() == (
         "https://login.microsoftonline.us/contoso%20example/v2.0/adminconsent"
         "?client_id=app&scope=https%3A%2F%2Fdod-graph.microsoft.us%2FMail.Read"
+        "&redirect_uri=https%3A%2F%2Flogin.microsoftonline.us%2Fcommon%2Foauth2%2Fnativeclient"
     )

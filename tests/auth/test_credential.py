@@ -213,10 +213,12 @@ async def test_fewer_scopes_than_wanted_are_named(credential: Any, entra: Any, s
         await credential.token(FILES)
     assert caught.value.kind == "scopes_missing"
     assert str(caught.value) == (
-        "Signed in, but these permissions were not granted: Sites.Read.All. An administrator approves them at "
+        "Signed in, but these permissions were not granted: Sites.Read.All. Run `copilot-mcp login` again "
+        "after an administrator has approved them at "
         "https://login.microsoftonline.com/11111111-1111-4111-8111-111111111111/v2.0/adminconsent?"
         "client_id=22222222-2222-4222-8222-222222222222&scope=https%3A%2F%2Fgraph.microsoft.com%2FFiles.Read.All+"
-        "https%3A%2F%2Fgraph.microsoft.com%2FSites.Read.All, then run `copilot-mcp login` again."
+        "https%3A%2F%2Fgraph.microsoft.com%2FSites.Read.All"
+        "&redirect_uri=https%3A%2F%2Flogin.microsoftonline.com%2Fcommon%2Foauth2%2Fnativeclient"
     )
     assert await credential.token(["Files.Read.All"]) == "access-2-SECRETMARK"
 
@@ -361,3 +363,42 @@ async def test_refresh_by_another_process_is_used_after_waiting_for_it(
     age(cache, expires_on=str(int(clock.now) + 100))
     assert await credential.token(FILES) == "access-of-the-other-process"
     assert "refresh_token" not in entra.log
+
+
+async def test_two_processes_with_one_expired_token_ask_for_one_refresh(
+    new_credential: Any, clock: Any, entra: Any, sign_in: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "state" / "file.json"
+    credentials = [new_credential(cache=TokenCache(path)) for _ in range(2)]
+    await sign_in(by=credentials[0])
+    age(TokenCache(path), expires_on=str(int(clock.now) + 100))
+    tokens: list[str] = []
+
+    async def caller(credential: Any) -> None:
+        tokens.append(await credential.token(FILES))
+
+    async with anyio.create_task_group() as group:
+        for number in range(20):
+            group.start_soon(caller, credentials[number % 2])
+    assert (tokens, entra.log.count("refresh_token")) == (["access-2-SECRETMARK"] * 20, 1)
+
+
+async def test_cache_that_was_repaired_is_used_at_once(new_credential: Any, sign_in: Any, tmp_path: Path) -> None:
+    path = tmp_path / "state" / "file.json"
+    await sign_in(by=new_credential(cache=TokenCache(path)))
+    credential = new_credential(cache=TokenCache(path))
+    path.chmod(0o644)
+    with pytest.raises(AuthenticationError) as caught:
+        await credential.token(FILES)
+    path.chmod(0o600)
+    assert (caught.value.kind, await credential.token(FILES)) == ("cache_unsafe", "access-1-SECRETMARK")
+
+
+async def test_consent_link_names_the_accounts_own_tenant(new_credential: Any, entra: Any, sign_in: Any) -> None:
+    credential = new_credential(tenant="organizations")
+    await sign_in("Files.Read.All", by=credential)
+    entra.script["token"].append(entra.refusal("invalid_grant", 65001))
+    with pytest.raises(AuthenticationError) as caught:
+        await credential.token(["Mail.Read"])
+    assert caught.value.message.startswith("Permission for Mail.Read has not been granted.")
+    assert "/11111111-1111-4111-8111-111111111111/v2.0/adminconsent?" in caught.value.hint

@@ -122,6 +122,7 @@ def test_consent_names_the_scopes_and_the_page_for_administrators() -> None:
     assert refusal_error(answer("invalid_grant", 65001), ASKED).hint.endswith(
         "https://login.microsoftonline.com/contoso.example/v2.0/adminconsent"
         "?client_id=the-app&scope=https%3A%2F%2Fgraph.microsoft.com%2FMail.Read"
+        "&redirect_uri=https%3A%2F%2Flogin.microsoftonline.com%2Fcommon%2Foauth2%2Fnativeclient"
     )
     assert "Mail.Read" in refusal_error(answer("invalid_grant", 65001), ASKED).message
 
