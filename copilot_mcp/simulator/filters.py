@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from copilot_mcp.kql import Item, SchemaProperty, matches, parse, properties_for
 from copilot_mcp.simulator.metadata import values_of
 from copilot_mcp.simulator.tenant import Document
 
@@ -36,8 +37,6 @@ def scope_to_filter(
     now: float,
 ) -> Scoping:
     """The candidates that satisfy the filter; all of them when it is malformed."""
-    from copilot_mcp.kql import Item, SchemaProperty, matches, parse, properties_for
-
     properties = properties_for(
         data_source, [SchemaProperty.of(each) for each in _distinct(schema)] if data_source == "externalItem" else None
     )

@@ -1,7 +1,7 @@
 """A simulated tenant with a clock of its own, spoken to in raw HTTP."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -54,9 +54,16 @@ def waits() -> Waits:
 
 
 @pytest.fixture
-def simulator(clock: Clock, waits: Waits) -> Simulator:
+def pace() -> float:
+    """Seconds between the events of a stream."""
+    return 0.0
+
+
+@pytest.fixture
+def simulator(clock: Clock, waits: Waits, pace: float) -> Iterator[Simulator]:
     """The built-in company."""
-    return Simulator(clock=clock, sleep=waits)
+    with Simulator(clock=clock, sleep=waits, pace=pace) as made:
+        yield made
 
 
 @pytest.fixture
