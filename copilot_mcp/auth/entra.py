@@ -151,11 +151,11 @@ class Entra:
     @contextmanager
     def _msal(self, names: Sequence[str]) -> Iterator[None]:
         """Around every call of MSAL: whatever it raises becomes an error that quotes no answer."""
-        from copilot_mcp.auth.msal_http import AuthorityFault
+        from copilot_mcp.auth.msal_http import AuthorityFaultError
 
         try:
             yield
-        except AuthorityFault as fault:
+        except AuthorityFaultError as fault:
             asked = self.asked.by("", names)
             raise fault_error(fault.kind, fault.host, fault.retry_after, fault.oauth, asked) from None
         except Exception as error:

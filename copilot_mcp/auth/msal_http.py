@@ -20,9 +20,8 @@ from urllib.parse import urlsplit
 import anyio
 import httpx
 from anyio import from_thread
-from requests.exceptions import RequestException
 
-__all__ = ["AuthorityFault", "MsalHttp", "MsalResponse"]
+__all__ = ["AuthorityFaultError", "MsalHttp", "MsalResponse"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +41,12 @@ _NOT_REMEMBERED = 401
 """A status that MSAL reads like 400 but does not keep for a minute."""
 
 
-class AuthorityFault(RequestException):
+class AuthorityFaultError(Exception):
     """No usable answer came from the sign-in service.
 
-    It is of the family that MSAL takes for a network fault. `kind` is one of `offline`, `tls_intercepted`,
-    `captive_portal`, `identity_unavailable` and `bad_answer`; `retry_after` is in seconds, None when unknown;
-    `oauth` holds the error fields of an answer to a discovery request, never a token.
+    MSAL lets it pass, and the credential itself falls back to a token that is still valid. `kind` is one of `offline`,
+    `tls_intercepted`, `captive_portal`, `identity_unavailable`, `bad_answer`, and `refused` for a discovery request
+    whose error stands in `oauth`. `retry_after` is in seconds, None when unknown.
     """
 
     def __init__(
@@ -100,7 +99,7 @@ class MsalHttp:
         """Fetch a discovery document.
 
         Raises:
-            AuthorityFault: It did not come, or names an address on another host.
+            AuthorityFaultError: It did not come, or names an address on another host.
         """
         kept = self._discovered.get(url)
         if kept and kept[0] > self._clock():
@@ -121,7 +120,7 @@ class MsalHttp:
         """Send a form, to the device-code or the token endpoint.
 
         Raises:
-            AuthorityFault: No answer in the form of OAuth came.
+            AuthorityFaultError: No answer in the form of OAuth came.
         """
         return self._send("POST", url, params=params, headers=headers, form=data)
 
@@ -131,11 +130,11 @@ class MsalHttp:
     def _check_discovery(self, answer: MsalResponse) -> None:
         document = json.loads(answer.text)
         if answer.status_code in _CLIENT_ERRORS:
-            raise AuthorityFault("refused", self._host, oauth=document)
+            raise AuthorityFaultError("refused", self._host, oauth=document)
         for name in ("authorization_endpoint", "token_endpoint", "device_authorization_endpoint"):
             endpoint = document.get(name)
             if not isinstance(endpoint, str) or not self._is_ours(endpoint):
-                raise AuthorityFault("bad_answer", self._host)
+                raise AuthorityFaultError("bad_answer", self._host)
 
     def _is_ours(self, url: str) -> bool:
         parts = urlsplit(url)
@@ -152,7 +151,7 @@ class MsalHttp:
     ) -> MsalResponse:
         if not self._is_ours(url):
             logger.warning("A request to a host other than %s was refused.", self._host)
-            raise AuthorityFault("bad_answer", self._host)
+            raise AuthorityFaultError("bad_answer", self._host)
         fields = None if form is None else {name: value for name, value in form.items() if value is not None}
         request = self._http.build_request(method, url, params=params, headers=headers, data=fields, timeout=_TIMEOUT)
         # Compression is asked away: a small body could unpack to any size.
@@ -172,19 +171,17 @@ class MsalHttp:
                     return response.status_code, response.headers, await self._body(response)
                 finally:
                     await response.aclose()
-        except AuthorityFault:
-            raise
         except (httpx.HTTPError, TimeoutError, OSError) as error:
-            raise AuthorityFault(_fault_kind(error), self._host) from None
+            raise AuthorityFaultError(_fault_kind(error), self._host) from None
 
     async def _body(self, response: httpx.Response) -> bytes:
         if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise AuthorityFault("bad_answer", self._host)
+            raise AuthorityFaultError("bad_answer", self._host)
         body = bytearray()
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > MAX_BODY:
-                raise AuthorityFault("bad_answer", self._host)
+                raise AuthorityFaultError("bad_answer", self._host)
         return bytes(body)
 
     def _read(self, status: int, headers: httpx.Headers, body: bytes) -> MsalResponse:
@@ -194,9 +191,9 @@ class MsalHttp:
         busy = status == 429 or status >= 500
         if busy and (document is None or document.get("error") in _TRANSIENT_ERRORS):
             kind = "captive_portal" if status in _NETWORK_LOGIN else "identity_unavailable"
-            raise AuthorityFault(kind, self._host, retry_after=_retry_after(headers, self._clock()))
+            raise AuthorityFaultError(kind, self._host, retry_after=_retry_after(headers, self._clock()))
         if document is None:
-            raise AuthorityFault(_unreadable_kind(status, headers, text), self._host)
+            raise AuthorityFaultError(_unreadable_kind(status, headers, text), self._host)
         kept = {name: value for name, value in headers.items() if name.lower() != "retry-after"}
         return MsalResponse(_NOT_REMEMBERED if busy or status == 400 else status, text, kept)
 

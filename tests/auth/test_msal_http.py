@@ -10,7 +10,7 @@ import anyio.to_thread
 import httpx
 import pytest
 
-from copilot_mcp.auth.msal_http import AuthorityFault, MsalHttp, MsalResponse
+from copilot_mcp.auth.msal_http import AuthorityFaultError, MsalHttp, MsalResponse
 
 pytestmark = pytest.mark.anyio
 
@@ -24,9 +24,9 @@ async def call(adapter: MsalHttp, method: str = "post", url: str = TOKEN, **argu
     return await anyio.to_thread.run_sync(partial(getattr(adapter, method), url, **arguments))
 
 
-async def fault(adapter: MsalHttp, method: str = "post", url: str = TOKEN) -> AuthorityFault:
+async def fault(adapter: MsalHttp, method: str = "post", url: str = TOKEN) -> AuthorityFaultError:
     """The fault that a call ends with."""
-    with pytest.raises(AuthorityFault) as caught:
+    with pytest.raises(AuthorityFaultError) as caught:
         await call(adapter, method, url)
     return caught.value
 
