@@ -16,6 +16,7 @@
 `kind` is a stable string for programs; `message` and `hint` are for people and models and may change.
 """
 
+import math
 from typing import Any
 
 __all__ = [
@@ -141,6 +142,10 @@ class GraphError(CopilotMcpError):
         self.retry_after = retry_after
         self.requests_used = 0
         self.partial_text = ""
+
+    def __str__(self) -> str:
+        wait = "" if self.retry_after is None else f"Next try in {math.ceil(self.retry_after)} s."
+        return f"{super().__str__()} {wait}".rstrip()
 
     def details(self) -> dict[str, Any]:
         """Kind, status, code, request id and waiting time, as far as known."""

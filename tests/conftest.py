@@ -1,9 +1,111 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use: tenant -> services -> server -> client, each built on the one before."""
 
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
 import pytest
+from mcp import Client
+from mcp.server import MCPServer
+
+from copilot_mcp.auth import SignInAttempt
+from copilot_mcp.cli._services import GraphServices
+from copilot_mcp.cli._simulated import simulated_settings
+from copilot_mcp.server import build_server
+from copilot_mcp.settings import Settings
+from copilot_mcp.simulator import Simulator, Tenant, load_company
+
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="Rewrite the snapshots instead of comparing with them.")
+
+
+@pytest.fixture
+def snapshot(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with the file of that name: `snapshot("help.txt", text)`."""
+
+    def compare(name: str, text: str) -> None:
+        path = SNAPSHOTS / name
+        if request.config.getoption("--update"):
+            path.write_text(text, "utf-8", newline="\n")
+        assert text == path.read_text("utf-8")
+
+    return compare
+
+
+class InProcessTenant:
+    """A simulated tenant reached without a socket; approves as `user`, or leaves the person signed out."""
+
+    def __init__(self, simulator: Simulator, user: str = "adele", *, signs_in: bool = True) -> None:
+        self.simulator = simulator
+        self.user = user
+        self.signs_in = signs_in
+
+    async def open(self) -> httpx.AsyncBaseTransport:
+        return httpx.ASGITransport(self.simulator.app)
+
+    async def approve(self, attempt: SignInAttempt) -> None:
+        self.simulator.approve(attempt.user_code, self.user)
+
+    async def aclose(self) -> None:
+        return None
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     """asyncio alone: the SDK's servers and uvicorn run on nothing else."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def company() -> Tenant:
+    """The built-in company."""
+    return load_company()
+
+
+@pytest.fixture
+def simulator(company: Tenant) -> Iterator[Simulator]:
+    """A tenant of its own for each test, in process."""
+    with Simulator(company) as running:
+        yield running
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """The settings of the simulated tenant, with a time zone that is the same everywhere."""
+    return simulated_settings(Settings(time_zone="Etc/UTC"))
+
+
+@pytest.fixture(params=["auto", "legacy"])
+def era(request: pytest.FixtureRequest) -> str:
+    """Both live protocol eras."""
+    return str(request.param)
+
+
+@pytest.fixture
+async def connect(simulator: Simulator, settings: Settings, era: str) -> AsyncIterator[Callable[..., Any]]:
+    """Opens MCP clients of our server, in memory: `await connect(user="megan", chat="sync")`."""
+    async with AsyncExitStack() as stack:
+
+        async def opened(user: str = "adele", *, signs_in: bool = True, **changed: Any) -> Client:
+            chosen = replace(settings, **changed)
+            tenant = InProcessTenant(simulator, user, signs_in=signs_in)
+            services = await stack.enter_async_context(GraphServices(chosen, tenant))
+            server: MCPServer[Any] = build_server(services, chosen)
+            client: Client = await stack.enter_async_context(Client(server, mode=era))
+            return client
+
+        yield opened
+
+
+@pytest.fixture
+async def client(connect: Callable[..., Any]) -> Client:
+    """An MCP client signed in as Adele."""
+    connected: Client = await connect()
+    return connected

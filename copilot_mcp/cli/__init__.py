@@ -1,0 +1,49 @@
+"""The command line: reads flags and the environment, opens and closes everything. The only importer of click.
+
+Each command is a module of this package, imported when it is asked for, so that `--version` costs no library.
+"""
+
+import importlib
+from typing import Any
+
+import click
+
+from copilot_mcp.errors import CopilotMcpError
+
+__all__ = ["app", "main"]
+
+COMMANDS = ("demo", "serve", "simulate", "login", "status", "logout")
+
+
+class _Commands(click.Group):
+    """Commands by module name, in the order of `COMMANDS`; our own errors end with status 1 and their sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"copilot_mcp.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CopilotMcpError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="copilot-mcp", prog_name="copilot-mcp")
+def app() -> None:
+    """Microsoft 365 Copilot as tools for any MCP host.
+
+    Not made by Microsoft. Begin with `copilot-mcp demo`: it needs no account and no network.
+    """
+
+
+def main() -> None:
+    """The entry point of the `copilot-mcp` script."""
+    app(prog_name="copilot-mcp")

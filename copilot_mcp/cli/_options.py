@@ -1,0 +1,102 @@
+"""Options that several commands share. Flag over environment over default; nothing below reads the environment."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from copilot_mcp.auth import CLOUDS
+from copilot_mcp.settings import Settings
+
+__all__ = ["account_options", "documents_option", "log_option", "settings_from", "simulation_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+REAL_CLOUDS = [name for name, cloud in CLOUDS.items() if not cloud.simulated]
+
+
+def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    def apply(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+account_options = _all(
+    click.option(
+        "--cloud",
+        type=click.Choice(REAL_CLOUDS),
+        default="global",
+        show_default=True,
+        envvar="COPILOT_MCP_CLOUD",
+        show_envvar=True,
+        help="Microsoft cloud of the tenant.",
+    ),
+    click.option(
+        "--tenant",
+        default="organizations",
+        show_default=True,
+        envvar="COPILOT_MCP_TENANT_ID",
+        show_envvar=True,
+        help="Directory (tenant) id or verified domain.",
+    ),
+    click.option(
+        "--client-id",
+        envvar="COPILOT_MCP_CLIENT_ID",
+        show_envvar=True,
+        help="Application (client) id of your app registration.",
+    ),
+    click.option(
+        "--cache",
+        type=click.Choice(["plain", "memory"]),
+        default="plain",
+        show_default=True,
+        envvar="COPILOT_MCP_CACHE",
+        show_envvar=True,
+        help="Where the sign-in is kept: a file that only you can read (not encrypted), or nowhere.",
+    ),
+)
+
+documents_option = click.option(
+    "--documents",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar="COPILOT_MCP_DOCUMENTS",
+    show_envvar=True,
+    help="A folder of Markdown, text or HTML for the simulated tenant, instead of its built-in company.",
+)
+
+simulation_options = _all(
+    click.option(
+        "--simulate",
+        is_flag=True,
+        envvar="COPILOT_MCP_SIMULATE",
+        show_envvar=True,
+        help="Use a simulated tenant inside this process instead of Microsoft 365.",
+    ),
+    click.option(
+        "--simulate-url",
+        envvar="COPILOT_MCP_SIMULATE_URL",
+        show_envvar=True,
+        help="Join the simulated tenant that runs at this loopback address.",
+    ),
+    documents_option,
+    click.option("--as", "user", metavar="USER", help="Who signs in to the simulated tenant.  [default: adele]"),
+    click.option("--signed-out", is_flag=True, help="Simulated tenant: do not sign in by itself."),
+)
+
+log_option = click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    default="warning",
+    show_default=True,
+    envvar="COPILOT_MCP_LOG_LEVEL",
+    show_envvar=True,
+    help="What goes to standard error. Never a token, a code, a prompt, an answer or document text.",
+)
+
+
+def settings_from(**given: Any) -> Settings:
+    """Settings out of what the options of a command were given as."""
+    return Settings(**{name: value for name, value in given.items() if name in Settings.__slots__})

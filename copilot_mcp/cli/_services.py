@@ -1,0 +1,152 @@
+"""What a serving process shares: one HTTP client, one credential, one Graph client, opened when first needed."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+import anyio
+
+from copilot_mcp import __version__
+from copilot_mcp.auth import CLOUDS
+from copilot_mcp.errors import SettingsError
+from copilot_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from copilot_mcp.auth import Credential, MemoryCache, SignInAttempt, TokenCache
+    from copilot_mcp.graph import GraphClient, TokenSource
+
+__all__ = ["GraphServices", "LocalTenant", "open_cache", "open_credential", "sign_in_scopes"]
+
+USER_AGENT = "copilot-mcp"
+PROFILE = "default"
+"""One account a profile; there is one profile for now."""
+
+
+class LocalTenant(Protocol):
+    """A simulated tenant that this process may reach: the transport that dials it, and who approves a sign-in."""
+
+    async def open(self) -> "httpx.AsyncBaseTransport":
+        """Bring the tenant up where that is ours to do; the transport that dials it."""
+        ...
+
+    async def approve(self, attempt: "SignInAttempt") -> None:
+        """Approve a sign-in as the demo's user."""
+        ...
+
+    async def aclose(self) -> None:
+        """End what `open` started."""
+        ...
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether the demo's user is signed in without being asked."""
+        ...
+
+
+class GraphServices:
+    """The Graph client of the process; opened by the first call that needs it, closed with the process.
+
+    Listing tools therefore costs no import of an HTTP or identity library.
+    """
+
+    def __init__(self, settings: Settings, tenant: LocalTenant | None = None) -> None:
+        self._settings = settings
+        self._tenant = tenant
+        self._stack = AsyncExitStack()
+        self._opening = anyio.Lock()
+        self._graph: GraphClient | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._stack.aclose()
+
+    async def graph(self) -> "GraphClient":
+        """The one Graph client.
+
+        Raises:
+            SettingsError: No app registration is set.
+        """
+        async with self._opening:
+            if self._graph is None:
+                self._graph = await self._open()
+            return self._graph
+
+    async def _open(self) -> "GraphClient":
+        if not self._settings.client_id:
+            raise SettingsError(
+                "No app registration is set: COPILOT_MCP_CLIENT_ID (or --client-id) is missing.",
+                "Set it to the application (client) id of your app registration; without a tenant, try "
+                "`copilot-mcp serve --simulate`.",
+            )
+        from copilot_mcp.auth import open_http
+        from copilot_mcp.graph import GraphClient
+
+        cloud = CLOUDS[self._settings.cloud]
+        transport = None
+        if self._tenant:
+            self._stack.push_async_callback(self._tenant.aclose)
+            transport = await self._tenant.open()
+        http = await self._stack.enter_async_context(open_http(transport))
+        credential = open_credential(self._settings, http)
+        self._stack.callback(credential.cancel_sign_in)
+        tokens: TokenSource = credential
+        if self._tenant and self._tenant.signs_in:
+            tokens = SelfApproved(credential, self._tenant)
+        return GraphClient(http, cloud.graph_root, tokens, user_agent=f"{USER_AGENT}/{__version__}")
+
+
+class SelfApproved:
+    """Tokens of a simulated tenant: signs in by device code when first asked, approved by the tenant itself."""
+
+    def __init__(self, credential: "Credential", tenant: LocalTenant) -> None:
+        self._credential = credential
+        self._tenant = tenant
+        self._signing_in = anyio.Lock()
+
+    async def token(self, scopes: Sequence[str], *, rejected: str | None = None) -> str:
+        """A token for `scopes`.
+
+        Raises:
+            AuthenticationError: The tenant refused.
+        """
+        async with self._signing_in:
+            if await self._credential.account() is None:
+                await self._sign_in()
+        return await self._credential.token(scopes, rejected=rejected)
+
+    async def _sign_in(self) -> None:
+        attempt = await self._credential.start_sign_in(sign_in_scopes())
+        await self._tenant.approve(attempt)
+        await self._credential.finish_sign_in(attempt)
+
+
+def sign_in_scopes() -> tuple[str, ...]:
+    """Every permission that some tool needs; what a sign-in asks for."""
+    from copilot_mcp.tools import TOOLS
+
+    return tuple(sorted({scope for tool in TOOLS for scope in tool.scopes}))
+
+
+def open_credential(settings: Settings, http: "httpx.AsyncClient") -> "Credential":
+    """The person's credential in the configured cloud and tenant, kept where the settings say."""
+    from copilot_mcp.auth import Credential
+
+    cloud = CLOUDS[settings.cloud]
+    return Credential(cloud, settings.tenant, settings.client_id or "", open_cache(settings), http)
+
+
+def open_cache(settings: Settings) -> "MemoryCache | TokenCache":
+    """Where the sign-in is kept. A simulated tenant never opens a stored one."""
+    from copilot_mcp.auth import MemoryCache, TokenCache
+
+    if settings.simulated or settings.cache == "memory":
+        return MemoryCache()
+    return TokenCache.of(PROFILE, settings.cloud, settings.tenant, settings.client_id or "")

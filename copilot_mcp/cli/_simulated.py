@@ -1,0 +1,185 @@
+"""The simulated tenant of a command: started in this process, or joined where it runs already."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import click
+
+from copilot_mcp.auth import CLOUDS
+from copilot_mcp.errors import SettingsError
+from copilot_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from copilot_mcp.auth import SignInAttempt
+    from copilot_mcp.simulator import Simulator, Tenant
+
+__all__ = ["DEMO_USER", "JoinedTenant", "StartedTenant", "chosen_tenant", "load_tenant", "simulated_settings"]
+
+DEMO_USER = "adele"
+APPROVE_TIMEOUT_S = 10
+STREAM_PACE_S = 0.03
+"""Seconds between two snapshots of a streamed answer, so that progress can be seen."""
+
+
+def simulated_settings(settings: Settings) -> Settings:
+    """The same settings for the simulated row of the clouds: its own tenant and client id, nothing kept on disk."""
+    cloud = CLOUDS["simulated"]
+    return replace(
+        settings,
+        cloud=cloud.name,
+        tenant=cloud.tenant_id or "",
+        client_id=cloud.client_id,
+        cache="memory",
+        simulated=True,
+    )
+
+
+def chosen_tenant(
+    *, simulate: bool, simulate_url: str | None, documents: Path | None, user: str | None, signed_out: bool
+) -> "StartedTenant | JoinedTenant | None":
+    """What the simulation options ask for; None means Microsoft 365 itself.
+
+    Raises:
+        SettingsError: The options contradict each other.
+    """
+    if simulate_url is not None:
+        if documents is not None:
+            raise SettingsError(
+                "--documents does not go with --simulate-url: that tenant has its documents already.",
+                "Leave one of the two out.",
+            )
+        return JoinedTenant(simulate_url, user or DEMO_USER, signs_in=not signed_out)
+    if simulate:
+        return StartedTenant(documents, user or DEMO_USER, signs_in=not signed_out)
+    given = {"--documents": documents, "--as": user, "--signed-out": signed_out}
+    useless = [name for name, value in given.items() if value]
+    if useless:
+        raise SettingsError(f"{', '.join(useless)} needs --simulate or --simulate-url.", "Add one, or leave it out.")
+    return None
+
+
+def load_tenant(documents: Path | None) -> "Tenant":
+    """The built-in company, or the folder's documents.
+
+    Raises:
+        SettingsError: The folder holds nothing that can be searched.
+    """
+    from copilot_mcp.simulator import load_company, load_folder
+
+    if documents is None:
+        return load_company()
+    tenant = load_folder(str(documents))
+    if not tenant.documents:
+        raise SettingsError(
+            f"--documents {documents} holds no Markdown, text or HTML file.", "Name a folder that does."
+        )
+    return tenant
+
+
+class StartedTenant:
+    """A tenant inside this process, brought up by the first call that needs it and ended with the process."""
+
+    def __init__(self, documents: Path | None, user: str, *, signs_in: bool) -> None:
+        self._documents = documents
+        self._user = user
+        self._simulator: Simulator | None = None
+        self._running = ExitStack()
+        self.signs_in = signs_in
+        self.private = documents is not None
+        """Whether it holds documents of the person's own."""
+
+    async def open(self) -> "httpx.AsyncBaseTransport":
+        """Start the tenant on a free loopback port."""
+        from copilot_mcp.auth import LoopbackTransport
+
+        self._simulator = await anyio.to_thread.run_sync(self._started)
+        return LoopbackTransport(self._simulator.url)
+
+    def _started(self) -> "Simulator":
+        from copilot_mcp.simulator import Simulator
+
+        tenant = load_tenant(self._documents)
+        _check_user(self._user, [user.key for user in tenant.users])
+        simulator = self._running.enter_context(Simulator(tenant, pace=STREAM_PACE_S))
+        url = simulator.start()
+        _announce(
+            f"Simulated tenant at {url} ({len(tenant.documents)} documents); its page to sign in: {url}/devicelogin"
+        )
+        return simulator
+
+    async def approve(self, attempt: "SignInAttempt") -> None:
+        """The tenant approves as the demo's user."""
+        if self._simulator is not None:
+            self._simulator.approve(attempt.user_code, self._user)
+            _announce(f"Signed in to the simulated tenant as {self._user}, by device code, approved by the tenant.")
+
+    async def aclose(self) -> None:
+        """End the tenant."""
+        await anyio.to_thread.run_sync(self._running.close)
+
+
+class JoinedTenant:
+    """A tenant that runs in another process on this machine."""
+
+    private = True
+
+    def __init__(self, url: str, user: str, *, signs_in: bool) -> None:
+        self._url = url.rstrip("/")
+        self._user = user
+        self.signs_in = signs_in
+
+    async def open(self) -> "httpx.AsyncBaseTransport":
+        """The transport that dials it.
+
+        Raises:
+            SettingsError: The address is not a loopback address.
+        """
+        from copilot_mcp.auth import LoopbackTransport
+
+        try:
+            return LoopbackTransport(self._url)
+        except ValueError as error:
+            raise SettingsError(
+                f"--simulate-url {self._url} cannot be joined: {error}.", "Start one with `copilot-mcp simulate`."
+            ) from None
+
+    async def approve(self, attempt: "SignInAttempt") -> None:
+        """Ask the tenant to approve as the demo's user, by a call.
+
+        Raises:
+            SettingsError: The tenant is not there, or does not know the user.
+        """
+        import httpx
+
+        form = {"user_code": attempt.user_code, "user": self._user}
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=APPROVE_TIMEOUT_S) as http:
+                answer = await http.post(f"{self._url}/simulator/approve", json=form)
+                people = [] if answer.is_success else (await http.get(f"{self._url}/simulator")).json()["users"]
+        except (httpx.HTTPError, ValueError, LookupError) as error:
+            raise SettingsError(
+                f"--simulate-url {self._url} does not answer as a simulated tenant ({type(error).__name__}).",
+                "Start one with `copilot-mcp simulate`.",
+            ) from None
+        _check_user(self._user, [person["key"] for person in people] or [self._user])
+        _announce(f"Signed in to the simulated tenant as {self._user}, by device code, approved by the tenant.")
+
+    async def aclose(self) -> None:
+        """Nothing: whoever started the tenant ends it."""
+
+
+def _check_user(user: str, known: list[str]) -> None:
+    if user not in known:
+        raise SettingsError(
+            f"--as {user}: the simulated tenant does not know this user.", f"Known are {', '.join(known)}."
+        )
+
+
+def _announce(text: str) -> None:
+    """To the person, through standard error: standard output may belong to the protocol."""
+    click.echo(text, err=True)

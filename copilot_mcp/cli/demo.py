@@ -1,0 +1,49 @@
+"""`copilot-mcp demo`: the main job, shown."""
+
+import sys
+from pathlib import Path
+
+import anyio
+import click
+
+from copilot_mcp.cli._logs import start_logging
+from copilot_mcp.cli._options import documents_option, log_option
+
+__all__ = ["command"]
+
+_LIMIT_S = 120
+
+
+@click.command("demo")
+@click.argument("question", required=False)
+@documents_option
+@click.option("--trace", is_flag=True, help="Print each Graph request and answer, without secrets.")
+@log_option
+def command(question: str | None, documents: Path | None, trace: bool, log_level: str) -> None:
+    """Show the main job on a simulated tenant.
+
+    Needs no account and no network, and takes well under a minute.
+    QUESTION is asked in every step instead of the demo's own questions.
+    """
+    from copilot_mcp.demo import Screen, run_demo
+    from copilot_mcp.errors import CopilotMcpError
+
+    start_logging(log_level)
+    screen = Screen(click.echo, colour=sys.stdout.isatty())
+
+    async def run() -> None:
+        with anyio.fail_after(_LIMIT_S):
+            await run_demo(screen, question, documents, trace=trace)
+
+    try:
+        anyio.run(run)
+    except* CopilotMcpError as group:
+        raise click.ClickException(f"The demo stopped: {_first(group)}") from None
+    except* (TimeoutError, OSError) as group:
+        raise click.ClickException(f"The demo stopped: {_first(group) or f'no end after {_LIMIT_S} s'}") from None
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

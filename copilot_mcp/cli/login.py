@@ -1,0 +1,60 @@
+"""`copilot-mcp login`: device code, shown to a person."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+import click
+
+from copilot_mcp.cli._account import missing_scope_lines, require_client_id, where_kept
+from copilot_mcp.cli._logs import start_logging
+from copilot_mcp.cli._options import account_options, log_option
+from copilot_mcp.cli._services import open_credential, sign_in_scopes
+from copilot_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from copilot_mcp.auth import SignInAttempt
+
+__all__ = ["command"]
+
+
+@click.command("login")
+@account_options
+@log_option
+def command(cloud: str, tenant: str, client_id: str | None, cache: Literal["plain", "memory"], log_level: str) -> None:
+    """Sign in to Microsoft 365 by device code.
+
+    The sign-in is kept for `serve`, `status` and later sign-ins of this profile.
+    """
+    settings = Settings(cloud, tenant, require_client_id(client_id), cache=cache)
+    if cache == "memory":
+        raise click.UsageError(
+            "--cache memory keeps nothing after this command: leave it out, so that `serve` finds the sign-in."
+        )
+    start_logging(log_level)
+    try:
+        anyio.run(_login, settings)
+    except KeyboardInterrupt:
+        raise click.ClickException("Cancelled; nobody was signed in.") from None
+
+
+async def _login(settings: Settings) -> None:
+    from copilot_mcp.auth import open_http
+
+    async with open_http() as http:
+        credential = open_credential(settings, http)
+        attempt = await credential.start_sign_in(sign_in_scopes())
+        show(attempt)
+        account = await credential.finish_sign_in(attempt)
+        click.echo(f"Signed in as {account.name} <{account.username}>, tenant {account.tenant_id}.")
+        click.echo(where_kept(settings))
+        for line in missing_scope_lines(await credential.missing_scopes(sign_in_scopes())):
+            click.echo(line)
+
+
+def show(attempt: "SignInAttempt") -> None:
+    """The page and the code, to standard error: prompts never mix with an answer."""
+    minutes = max(1, round((attempt.expires_at - datetime.now(UTC)).total_seconds() / 60))
+    click.echo(f"To sign in, open {attempt.verification_uri}", err=True)
+    click.echo(f"and enter the code {click.style(attempt.user_code, bold=True)} within {minutes} minutes.", err=True)
+    click.echo("The page must name your own app registration; stop if it names another app.", err=True)

@@ -1,0 +1,166 @@
+"""`copilot-mcp serve`: the MCP server, over stdio or HTTP."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import anyio
+import click
+
+from copilot_mcp.cli._logs import start_logging
+from copilot_mcp.cli._options import account_options, log_option, simulation_options
+from copilot_mcp.cli._services import GraphServices
+from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
+from copilot_mcp.errors import SettingsError
+from copilot_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
+__all__ = ["command"]
+
+DEFAULT_PORT = 8765
+LEAST_SECRET_CHARACTERS = 32
+
+
+@click.command("serve")
+@click.option(
+    "--transport",
+    type=click.Choice(["stdio", "http", "sse"]),
+    default="stdio",
+    show_default=True,
+    envvar="COPILOT_MCP_TRANSPORT",
+    show_envvar=True,
+    help="stdio, or one HTTP server with Streamable HTTP at /mcp and SSE at /sse (http and sse mean the same).",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    envvar="COPILOT_MCP_HOST",
+    show_envvar=True,
+    help="Loopback address of the HTTP server; any other is refused.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    envvar="COPILOT_MCP_PORT",
+    show_envvar=True,
+    help="Port of the HTTP server; 0 takes any free one.",
+)
+@click.option(
+    "--chat",
+    type=click.Choice(["stream", "sync"]),
+    default="stream",
+    show_default=True,
+    envvar="COPILOT_MCP_CHAT",
+    show_envvar=True,
+    help="Stream chat answers, or wait for the whole one; never one after the other.",
+)
+@click.option(
+    "--time-zone",
+    envvar="COPILOT_MCP_TIME_ZONE",
+    show_envvar=True,
+    help="IANA time zone for chat calls without locationHint; left out: this machine's.",
+)
+@account_options
+@simulation_options
+@log_option
+def command(
+    transport: str,
+    host: str,
+    port: int,
+    chat: Literal["stream", "sync"],
+    time_zone: str | None,
+    cloud: str,
+    tenant: str,
+    client_id: str | None,
+    cache: Literal["plain", "memory"],
+    simulate: bool,
+    simulate_url: str | None,
+    documents: Path | None,
+    user: str | None,
+    signed_out: bool,
+    log_level: str,
+) -> None:
+    """Serve the tools to an MCP host.
+
+    They speak to Microsoft 365, or with --simulate to a simulated tenant. The HTTP server asks for a secret in the
+    Authorization header: that of COPILOT_MCP_SECRET (32 characters or more), else a new one, printed at its start.
+    """
+    settings = Settings(cloud, tenant, client_id, chat, checked_time_zone(time_zone), cache)
+    local = chosen_tenant(
+        simulate=simulate, simulate_url=simulate_url, documents=documents, user=user, signed_out=signed_out
+    )
+    if local is not None:
+        settings = simulated_settings(settings)
+    start_logging(log_level)
+    from copilot_mcp.server import build_server
+
+    services = GraphServices(settings, local)
+    server = build_server(services, settings)
+    if transport == "stdio":
+        from copilot_mcp.server.stdio import serve_stdio
+
+        sys.exit(anyio.run(serve_stdio, server, services))
+    _serve_http(server, services, host, port, start_up_secret(fictional=local is not None and not local.private))
+
+
+def start_up_secret(*, fictional: bool) -> str | None:
+    """The secret of the HTTP server; None where only the built-in company could be read.
+
+    From the environment and never from a flag, which every user of the machine could see.
+
+    Raises:
+        SettingsError: The secret given is short enough to be guessed.
+    """
+    secret = os.environ.get("COPILOT_MCP_SECRET")
+    if secret is None:
+        from copilot_mcp.server.http import new_secret
+
+        return None if fictional else new_secret()
+    if len(secret) < LEAST_SECRET_CHARACTERS:
+        raise SettingsError(
+            f"COPILOT_MCP_SECRET has fewer than {LEAST_SECRET_CHARACTERS} characters.",
+            "Take a longer random one, or unset it to get a new one at each start.",
+        )
+    return secret
+
+
+def checked_time_zone(name: str | None) -> str | None:
+    """The time zone given, where the database knows it.
+
+    Raises:
+        click.BadParameter: It does not.
+    """
+    if name is None:
+        return None
+    from copilot_mcp.tools.time_zone import checked_zone
+
+    try:
+        return checked_zone(name)
+    except ValueError as error:
+        raise click.BadParameter(f"{name} {error}", param_hint="--time-zone") from None
+
+
+def _serve_http(server: "MCPServer[Any]", services: GraphServices, host: str, port: int, secret: str | None) -> None:
+    from copilot_mcp.server.http import HTTP_PATH, SSE_PATH, bind_loopback, http_app, serve_http
+
+    listener = bind_loopback(host, port)
+    address = f"http://{'[::1]' if ':' in host else host}:{listener.getsockname()[1]}"
+    click.echo(f"Streamable HTTP at {address}{HTTP_PATH} (for new clients), SSE at {address}{SSE_PATH}", err=True)
+    click.echo(host_configuration(f"{address}{HTTP_PATH}", secret), err=True)
+    anyio.run(serve_http, http_app(server, secret=secret, services=services), listener)
+
+
+def host_configuration(url: str, secret: str | None) -> str:
+    """What to paste into an MCP host's configuration."""
+    entry: dict[str, Any] = {"type": "http", "url": url}
+    if secret is not None:
+        entry["headers"] = {"Authorization": f"Bearer {secret}"}
+    shown = json.dumps({"mcpServers": {"copilot-mcp": entry}}, indent=2)
+    return f"For your MCP host (VS Code: the same below `servers`):\n{shown}"

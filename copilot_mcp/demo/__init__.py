@@ -1,0 +1,6 @@
+"""The main job shown: an MCP client of our own server, on a simulated tenant, over real documents."""
+
+from copilot_mcp.demo.run import run_demo
+from copilot_mcp.demo.screen import Screen
+
+__all__ = ["Screen", "run_demo"]

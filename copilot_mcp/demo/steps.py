@@ -1,0 +1,144 @@
+"""The steps of the demo, each a sentence or two about what is seen."""
+
+from typing import Any
+
+from copilot_mcp.demo.host import Host
+from copilot_mcp.demo.person import Person
+from copilot_mcp.demo.scenario import Scenario
+from copilot_mcp.demo.screen import Screen
+from copilot_mcp.errors import CopilotMcpError
+from copilot_mcp.simulator import Tenant
+
+__all__ = [
+    "ask_as_both",
+    "build_filter",
+    "chat",
+    "farewell",
+    "follow_up",
+    "introduce",
+    "list_tools",
+    "retrieve",
+    "send_raw",
+    "send_through_us",
+]
+
+_SHOWN_LINES = 14
+_SHOWN_HITS = 4
+
+
+def introduce(screen: Screen, tenant: Tenant, url: str) -> None:
+    """Say what was started, and that it is not Microsoft's."""
+    screen.say(tenant.about)
+    screen.say(
+        f"{len(tenant.documents)} documents, {len(tenant.sites)} sites, {len(tenant.connections)} connectors; "
+        f"people: {', '.join(user.name for user in tenant.users)}. Simulated Entra and Graph at {url}"
+    )
+    if tenant.skipped:
+        screen.say(f"{tenant.skipped} files were left out: too large, not text, or links out of the folder.")
+
+
+async def list_tools(screen: Screen, host: Host) -> None:
+    """The server as a host sees it."""
+    screen.say(f"Server: {host.server_title}")
+    for line in await host.tools():
+        screen.good(line)
+
+
+async def send_raw(screen: Screen, person: Person, scenario: Scenario) -> None:
+    """Graph answers a filter that it cannot read with 200 and everything."""
+    screen.say(f"filterExpression: {scenario.malformed}")
+    body = {"queryString": scenario.question, "dataSource": "sharePoint", "filterExpression": scenario.malformed}
+    status, answer = await person.post("/v1.0/copilot/retrieval", body)
+    urls = [hit["webUrl"] for hit in answer.get("retrievalHits", ())]
+    outside = [url for url in urls if not url.startswith(scenario.scope)]
+    if status != 200 or not outside:
+        raise CopilotMcpError(
+            f"The raw filter was expected to be ignored; status {status}, {len(outside)} hits outside."
+        )
+    screen.bad(
+        f"HTTP {status}, {len(urls)} hits, {len(outside)} of them outside {scenario.scope} - and no word about it:"
+    )
+    for url in outside[:_SHOWN_HITS]:
+        screen.quote(url)
+
+
+async def send_through_us(screen: Screen, host: Host, scenario: Scenario) -> None:
+    """We refuse it before the network, and say what to write."""
+    text, _ = await host.call(
+        "copilot_retrieve",
+        {"queryString": scenario.question, "dataSource": "sharePoint", "filterExpression": scenario.malformed},
+        refused=True,
+    )
+    screen.good("Refused, nothing was sent:")
+    screen.quote(text)
+
+
+async def build_filter(screen: Screen, host: Host, scenario: Scenario) -> str:
+    """Typed conditions in, KQL out."""
+    text, result = await host.call("build_filter", {"dataSource": "sharePoint", "all": scenario.conditions})
+    screen.quote(text)
+    return str(result["filterExpression"])
+
+
+async def retrieve(screen: Screen, host: Host, scenario: Scenario, expression: str) -> None:
+    """Passages, all inside the filter."""
+    screen.say(f"Question: {scenario.question}")
+    text, result = await host.call(
+        "copilot_retrieve",
+        {
+            "queryString": scenario.question,
+            "dataSource": "sharePoint",
+            "filterExpression": expression,
+            "resourceMetadata": ["title", "author"],
+            "maximumNumberOfResults": 3,
+        },
+    )
+    outside = [hit["webUrl"] for hit in result["hits"] if not hit["webUrl"].startswith(scenario.scope)]
+    if not result["hits"] or outside:
+        raise CopilotMcpError(f"{len(result['hits'])} hits, {len(outside)} of them outside the filter.")
+    screen.quote(text, most=_SHOWN_LINES)
+    screen.good(f"All {len(result['hits'])} hits lie inside the filter.")
+
+
+async def ask_as_both(screen: Screen, host: Host, other: Host, scenario: Scenario) -> None:
+    """Everybody sees what they may read, no more."""
+    screen.say(f"Question: {scenario.rights_question}")
+    for user, client in ((scenario.first, host), (scenario.second, other)):
+        _, result = await client.call(
+            "copilot_retrieve", {"queryString": scenario.rights_question, "dataSource": "sharePoint"}
+        )
+        screen.good(f"{user.name} gets {len(result['hits'])} hits; first:")
+        for hit in result["hits"][:_SHOWN_HITS]:
+            screen.quote(f"{hit['title']} <{hit['webUrl']}>")
+
+
+async def chat(screen: Screen, host: Host, scenario: Scenario) -> str:
+    """One turn; returns the conversation id."""
+    screen.say(f"{scenario.first.name} asks: {scenario.question}")
+    result = await _turn(screen, host, {"message": {"text": scenario.question}})
+    return str(result["conversationId"])
+
+
+async def follow_up(screen: Screen, host: Host, scenario: Scenario, conversation_id: str) -> None:
+    """The next turn of the same conversation."""
+    screen.say(f"{scenario.first.name} asks: {scenario.follow_up}")
+    result = await _turn(screen, host, {"message": {"text": scenario.follow_up}, "conversationId": conversation_id})
+    if result["conversationId"] != conversation_id or result["turnCount"] != 2:
+        raise CopilotMcpError("The follow-up did not become the second turn of the conversation.")
+
+
+async def _turn(screen: Screen, host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
+    sizes: list[int] = []
+    text, result = await host.call("copilot_chat", arguments, on_text=lambda so_far: sizes.append(len(so_far)))
+    if not sizes:
+        raise CopilotMcpError("No progress arrived while the answer was being written.")
+    screen.say(f"progress: {' → '.join(f'{size} characters' for size in sizes)}")
+    screen.quote(text)
+    return result
+
+
+def farewell(screen: Screen, seconds: float) -> None:
+    """What to do next."""
+    screen.say("")
+    screen.good(f"Done in {seconds:.1f} s. Everything above was simulated; nothing left this machine.")
+    screen.say('Next: `copilot-mcp serve --simulate` in your MCP host, or the README\'s "Use a real tenant".')

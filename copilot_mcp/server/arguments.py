@@ -1,0 +1,164 @@
+"""Raw tool arguments -> a request model: lenient about form, strict about names and values.
+
+Models write `"10"` for 10, a bare string where an object with a `text` is declared, and objects as JSON text. Those
+are read as meant. An unknown name is refused at any depth, with the nearest right one: a misspelt
+`filterExpresion` that was dropped in silence would search everything.
+"""
+
+import json
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from copilot_mcp.errors import ArgumentError
+from copilot_mcp.server.complaints import complaint
+
+__all__ = ["read_arguments"]
+
+M = TypeVar("M", bound=BaseModel)
+_ABSENT = object()
+
+
+def read_arguments(model: type[M], raw: Mapping[str, Any]) -> M:
+    """Validate `raw` as `model`.
+
+    Raises:
+        ArgumentError: One sentence for each problem, naming the argument and the remedy; no library text, and no
+            value longer than a word.
+    """
+    problems: list[str] = []
+    shaped = _object(model, raw, "", problems)
+    if not problems:
+        try:
+            return model.model_validate(shaped)
+        except ValidationError as error:
+            problems = [complaint(model, detail) for detail in error.errors(include_url=False)]
+    raise ArgumentError(" ".join(problems), "Nothing was sent. Correct the arguments and call again.") from None
+
+
+def _object(model: type[BaseModel], raw: Mapping[str, Any], path: str, problems: list[str]) -> dict[str, Any]:
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    shaped: dict[str, Any] = {}
+    for name, value in raw.items():
+        if name not in fields:
+            problems.append(_unknown(model, fields, path, name))
+            continue
+        member = _value(fields[name].annotation, value, f"{path}{name}", problems)
+        if member is not _ABSENT:
+            shaped[name] = member
+    return shaped
+
+
+def _unknown(model: type[BaseModel], fields: Mapping[str, FieldInfo], path: str, name: str) -> str:
+    where = f"`{path}{name}`"
+    lowered = {known.lower(): known for known in fields}
+    near = get_close_matches(name.lower().replace("_", ""), lowered, n=1, cutoff=0.6)
+    if near:
+        return f"{where} is not an argument; did you mean `{path}{lowered[near[0]]}`?"
+    home = _home(model, name, path)
+    if home:
+        return f"{where} is not an argument here; it belongs at `{home}`."
+    return f"{where} is not an argument; known here: {', '.join(fields)}."
+
+
+def _home(model: type[BaseModel], name: str, path: str) -> str:
+    """Where below `model` a member called `name` is declared, or an empty string."""
+    for alias, field in ((field.alias or key, field) for key, field in model.model_fields.items()):
+        annotation, many = _core(field.annotation)
+        if not _is_model(annotation):
+            continue
+        inside = f"{path}{alias}{'[]' if many else ''}."
+        if any(name == (child.alias or key) for key, child in annotation.model_fields.items()):
+            return f"{inside}{name}"
+        deeper = _home(annotation, name, inside)
+        if deeper:
+            return deeper
+    return ""
+
+
+def _value(annotation: Any, value: Any, path: str, problems: list[str]) -> Any:
+    """`value` in the form that `annotation` declares where that is plain; else unchanged, for pydantic to refuse."""
+    core, many = _core(annotation)
+    if value is None:
+        return _ABSENT
+    if many:
+        items = _list(core, value)
+        if items is None:
+            return value
+        shaped = [_value(core, item, f"{path}[{index}]", problems) for index, item in enumerate(items)]
+        return [item for item in shaped if item is not _ABSENT]
+    if _is_model(core):
+        members = _members(core, value)
+        return value if members is None else _object(core, members, f"{path}.", problems)
+    return _scalar(core, value)
+
+
+def _core(annotation: Any) -> tuple[Any, bool]:
+    """The annotation without `None`, and whether it is a list of that."""
+    if get_origin(annotation) in (Union, UnionType):
+        annotation = next(part for part in get_args(annotation) if part is not NoneType)
+    if get_origin(annotation) in (list, tuple):
+        return get_args(annotation)[0], True
+    return annotation, False
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _list(core: Any, value: Any) -> list[Any] | None:
+    if isinstance(value, list):
+        return value
+    if isinstance(value, str):
+        parsed = _json(value)
+        if isinstance(parsed, list):
+            return parsed
+        return [value]
+    return [value] if _is_model(core) and isinstance(value, Mapping) else None
+
+
+def _members(model: type[BaseModel], value: Any) -> Mapping[str, Any] | None:
+    """The members of an object that may have come as JSON text, or as the one text it is about."""
+    if isinstance(value, Mapping):
+        return value
+    if not isinstance(value, str):
+        return None
+    names = {field.alias or name for name, field in model.model_fields.items()}
+    parsed = _json(value)
+    if "text" in names:  # free text may look like JSON; only a whole right object counts as one
+        whole = isinstance(parsed, Mapping) and "text" in parsed and set(parsed) <= names
+        return parsed if whole else {"text": value}
+    if isinstance(parsed, Mapping):
+        return parsed
+    required = [field.alias or name for name, field in model.model_fields.items() if field.is_required()]
+    return {required[0]: value} if len(required) == 1 else None
+
+
+def _json(text: str) -> Any:
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _scalar(core: Any, value: Any) -> Any:
+    if get_origin(core) is Literal and isinstance(value, str):
+        known = {str(choice).lower(): choice for choice in get_args(core)}
+        return known.get(value.strip().lower(), value)
+    if core is bool and isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().lower(), value)
+    if core in (int, float) and isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            return value
+        return int(number) if core is int and number.is_integer() else number
+    if core is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

@@ -1,0 +1,76 @@
+"""What a tool is, and what a call of one is given. Data and plain functions: `server` turns them into MCP."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from copilot_mcp.settings import Settings
+
+if TYPE_CHECKING:  # graph is imported by the tools that need it; this file only names it
+    from copilot_mcp.graph import GraphClient
+
+__all__ = ["SIMULATED", "Tool", "ToolContext", "ToolResult"]
+
+SIMULATED = "simulated tenant"
+"""What both halves of every result say when no real Microsoft 365 answered."""
+
+RequestT = TypeVar("RequestT", bound=BaseModel)
+ResultT = TypeVar("ResultT", bound="ToolResult")
+
+
+class ToolResult(BaseModel):
+    """What a host may rely on: our documented fields, camelCase on the wire, members without a value left out."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+    tenant: str | None = Field(None, description=f'"{SIMULATED}" when this is not Microsoft 365.')
+
+    def structured(self) -> dict[str, Any]:
+        """The structured half: plain JSON data that fits the published output schema."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """What a call may use.
+
+    Attributes:
+        open_graph: gives the one Graph client; raises `SettingsError` where the settings do not allow one.
+        settings: the decided values.
+        now: the clock, aware and in UTC.
+        monotonic: seconds that never run backwards, for intervals.
+        progress: tells the host how far the call has come; does nothing where the host did not ask.
+    """
+
+    open_graph: "Callable[[], Awaitable[GraphClient]]"
+    settings: Settings
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    progress: Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool(Generic[RequestT, ResultT]):
+    """One tool: its words, its shapes and the function behind it.
+
+    Attributes:
+        scopes: every delegated Graph permission that some call of it needs; what `login` asks for.
+        handle: does the work; raises `CopilotMcpError` for everything the caller can act on.
+        render: the text half, a short Markdown rendering of the same facts.
+    """
+
+    name: str
+    title: str
+    description: str
+    request: type[RequestT]
+    result: type[ResultT]
+    handle: Callable[[RequestT, ToolContext], Awaitable[ResultT]]
+    render: Callable[[ResultT], str]
+    scopes: tuple[str, ...]
+    read_only: bool
+    idempotent: bool
+    open_world: bool

@@ -1,0 +1,195 @@
+"""build_filter: make, check or explain a `filterExpression`, offline."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from copilot_mcp.errors import ArgumentError
+from copilot_mcp.kql import (
+    Built,
+    Condition,
+    Diagnostic,
+    Group,
+    Parsed,
+    Properties,
+    build,
+    explain,
+    parse,
+    properties_for,
+)
+from copilot_mcp.tools._tool import Tool, ToolContext, ToolResult
+
+if TYPE_CHECKING:  # the language is imported by the first call: listing the tools does not need it
+    from copilot_mcp.kql import Diagnostic, Group, Node, Properties
+
+__all__ = ["TOOL", "BuildFilterRequest", "BuildFilterResult", "FilterDiagnostic", "reported"]
+
+DataSource = Literal["sharePoint", "oneDriveBusiness", "externalItem", "sharePointEmbedded"]
+Operator = Literal[
+    "contains",
+    "equals",
+    "notEquals",
+    "startsWith",
+    "lessThan",
+    "atMost",
+    "greaterThan",
+    "atLeast",
+    "between",
+    "hasValue",
+]
+
+
+class _Arguments(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class FilterCondition(_Arguments):
+    """One typed condition; several values mean any of them (`notEquals`: none of them)."""
+
+    property: str = Field(min_length=1)
+    operator: Operator
+    values: list[str] = Field(default_factory=list)
+
+
+class BuildFilterRequest(_Arguments):
+    """Typed conditions, or one raw expression to check."""
+
+    data_source: DataSource = Field(description="Where the filter will be used.")
+    all: list[FilterCondition] | None = Field(
+        None,
+        description="Conditions that must all hold. sharePoint, oneDriveBusiness: Author, FileExtension, Filename, "
+        "FileType, InformationProtectionLabelId, LastModifiedTime, ModifiedBy, Path (folder URL), SiteID, Title; "
+        "externalItem: properties of the connection. Dates YYYY-MM-DD or today-30d; between takes two values.",
+    )
+    any: list[FilterCondition] | None = Field(None, description="Conditions of which at least one must hold.")
+    none: list[FilterCondition] | None = Field(None, description="Conditions of which none may hold.")
+    expression: str | None = Field(None, description="Instead of conditions: a KQL filter to check and explain.")
+
+
+class FilterDiagnostic(BaseModel):
+    """One finding. `start` and `end` count characters of the expression, from 0; `suggestion` replaces all of it."""
+
+    code: str
+    severity: str
+    message: str
+    start: int
+    end: int
+    suggestion: str | None = None
+
+
+class BuildFilterResult(ToolResult):
+    """Whether the filter may be sent, and the text to send."""
+
+    valid: bool
+    filter_expression: str | None = Field(
+        None, description="KQL for copilot_retrieve; null: do not send.", json_schema_extra={"type": ["string", "null"]}
+    )
+    explanation: str = Field(description="What it finds.")
+    diagnostics: list[FilterDiagnostic]
+    repairs: list[str] = Field(description="What was changed in the input.")
+
+    def structured(self) -> dict[str, Any]:
+        """As any result, but a missing expression is said with null: it is the answer."""
+        return {**super().structured(), "filterExpression": self.filter_expression}
+
+
+async def build_filter(request: BuildFilterRequest, context: ToolContext) -> BuildFilterResult:
+    """Build or check; an invalid filter is an ordinary result, with the reasons.
+
+    Raises:
+        ArgumentError: Neither conditions nor an expression were given, or both.
+    """
+    typed = bool(request.all or request.any or request.none)
+    if typed == (request.expression is not None):
+        both = "Conditions and `expression` exclude each other." if typed else "There is nothing to build or check."
+        raise ArgumentError(both, "Give conditions in `all`, `any` or `none`, or one `expression`.")
+    from copilot_mcp.kql import build, parse, properties_for
+
+    properties = properties_for(request.data_source)
+    if request.expression is None:
+        built = build(_group(request), properties, now=context.now())
+        found = Findings(built.tree, built.text, built.diagnostics)
+        return _result(found, list(built.repairs), properties, context)
+    parsed = parse(request.expression, properties)
+    found = Findings(parsed.tree, parsed.canonical, parsed.diagnostics, parsed.omitted)
+    repairs = ["Written in canonical form; the meaning is the same."]
+    changed = parsed.canonical not in (None, request.expression)
+    return _result(found, repairs if changed else [], properties, context)
+
+
+def reported(diagnostics: Iterable["Diagnostic"]) -> list[FilterDiagnostic]:
+    """The findings worth a reader's time: errors and warnings. Hints on style are left out."""
+    return [FilterDiagnostic(**found.as_dict()) for found in diagnostics if found.severity != "information"]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What became of a filter, built or read; `omitted` counts the diagnostics that are not listed."""
+
+    tree: "Node | None"
+    text: str | None
+    diagnostics: "tuple[Diagnostic, ...]"
+    omitted: int = 0
+
+
+def _group(request: BuildFilterRequest) -> "Group":
+    from copilot_mcp.kql import Condition, Group
+
+    def conditions(given: list[FilterCondition] | None) -> tuple[Condition, ...]:
+        return tuple(Condition(each.property, each.operator, tuple(each.values)) for each in given or ())
+
+    return Group(all=conditions(request.all), any=conditions(request.any), none=conditions(request.none))
+
+
+def _result(found: Findings, repairs: list[str], properties: "Properties", context: ToolContext) -> BuildFilterResult:
+    from copilot_mcp.kql import explain
+
+    if found.tree is not None and found.text is not None:
+        explanation = explain(found.tree, properties, now=context.now())
+    else:
+        explanation = "Do not send it: Microsoft 365 ignores such a filter and searches everything."
+    if found.omitted:
+        explanation = f"{explanation} {found.omitted} more diagnostics are not listed."
+    return BuildFilterResult(
+        valid=found.text is not None,
+        filter_expression=found.text,
+        explanation=explanation,
+        diagnostics=reported(found.diagnostics),
+        repairs=repairs,
+    )
+
+
+def render(result: BuildFilterResult) -> str:
+    """The text half: the expression in a code block, what it finds, then what was changed or found."""
+    lines = [f"Valid. filterExpression:\n```\n{result.filter_expression}\n```"] if result.valid else ["Not valid."]
+    lines.append(result.explanation)
+    lines += [f"- repaired: {repair}" for repair in result.repairs]
+    for found in result.diagnostics:
+        place = f"{found.start}-{found.end}"
+        remedy = f" Write: `{found.suggestion}`" if found.suggestion else ""
+        lines.append(f"- {found.severity} {found.code} at {place}: {found.message}{remedy}")
+    return "\n".join(lines)
+
+
+DESCRIPTION = """\
+Make, check or explain a filterExpression for copilot_retrieve. Offline, free, never fails on a wrong filter: it \
+says what is wrong and what to write. Microsoft 365 ignores a malformed filter and searches everything, so check any \
+filter that did not come from here. Give typed conditions or one raw expression; pass the returned filterExpression \
+on unchanged."""
+
+TOOL = Tool(
+    name="build_filter",
+    title="Build or check a filter",
+    description=DESCRIPTION,
+    request=BuildFilterRequest,
+    result=BuildFilterResult,
+    handle=build_filter,
+    render=render,
+    scopes=(),
+    read_only=True,
+    idempotent=True,
+    open_world=False,
+)

@@ -1,0 +1,31 @@
+"""Sensitivity labels as the tools publish them: one form for chat and retrieval."""
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from copilot_mcp.graph import SearchSensitivityLabelInfo
+
+__all__ = ["Label", "label_of"]
+
+
+class Label(BaseModel):
+    """A sensitivity label; a higher priority is stricter."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+    display_name: str
+    sensitivity_label_id: str | None = None
+    priority: int | None = None
+    tooltip: str | None = None
+
+
+def label_of(info: SearchSensitivityLabelInfo | None) -> Label | None:
+    """The label, or None where the service sent none or one without any value."""
+    if info is None or not (info.display_name or info.sensitivity_label_id):
+        return None
+    return Label(
+        display_name=info.display_name or info.sensitivity_label_id or "",
+        sensitivity_label_id=info.sensitivity_label_id,
+        priority=info.priority,
+        tooltip=info.tooltip,
+    )

@@ -1,0 +1,258 @@
+"""copilot_chat, end to end in memory: what is sent, what comes back, and every way it fails."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mcp import Client
+
+from copilot_mcp.simulator import Simulator
+
+pytestmark = pytest.mark.anyio
+
+QUESTION = "How many weeks of parental leave do we get?"
+
+
+def turns(simulator: Simulator) -> list[dict[str, Any]]:
+    """Every chat request the tenant received."""
+    return [entry for entry in simulator.exchanges if entry["operation"] in ("chat", "chatOverStream")]
+
+
+def sent(simulator: Simulator) -> dict[str, Any]:
+    """The body of the only chat request."""
+    (turn,) = turns(simulator)
+    body: dict[str, Any] = turn["request"]
+    return body
+
+
+async def ask(client: Client, **arguments: Any) -> tuple[str, dict[str, Any]]:
+    arguments.setdefault("message", QUESTION)
+    result = await client.call_tool("copilot_chat", arguments)
+    text = result.content[0].text  # type: ignore[union-attr]
+    assert not result.is_error, text
+    return text, dict(result.structured_content or {})
+
+
+async def refused(client: Client, **arguments: Any) -> tuple[str, dict[str, Any]]:
+    arguments.setdefault("message", QUESTION)
+    result = await client.call_tool("copilot_chat", arguments)
+    assert result.is_error
+    assert result.structured_content is None
+    return result.content[0].text, dict((result.meta or {})["copilot-mcp/error"])  # type: ignore[union-attr]
+
+
+async def test_both_halves_hold_the_answer_its_sources_and_the_conversation(client: Client) -> None:
+    text, result = await ask(client)
+    assert result["complete"] is True
+    assert result["state"] == "active"
+    assert result["turnCount"] == 1
+    assert result["webEnabled"] is False
+    assert result["timeZone"] == "Etc/UTC"
+    assert result["tenant"] == "simulated tenant"
+    assert result["citations"]
+    for fact in (
+        result["answer"].strip(),
+        result["conversationId"],
+        "turn 1",
+        "web search off",
+        "time zone Etc/UTC",
+        "simulated tenant",
+        *(citation["url"] for citation in result["citations"]),
+    ):
+        assert fact in text
+
+
+async def test_a_follow_up_goes_on_in_the_same_conversation(client: Client, simulator: Simulator) -> None:
+    _, first = await ask(client)
+    _, second = await ask(client, message="And who wrote it?", conversationId=first["conversationId"])
+    assert second["conversationId"] == first["conversationId"]
+    assert second["turnCount"] == 2
+    assert len(turns(simulator)) == 2
+
+
+@pytest.mark.parametrize("chat", ["stream", "sync"])
+async def test_one_call_is_one_turn_by_the_operation_that_was_chosen(
+    connect: Callable[..., Any], simulator: Simulator, chat: str
+) -> None:
+    _, result = await ask(await connect(chat=chat))
+    operation = "chatOverStream" if chat == "stream" else "chat"
+    assert [entry["operation"] for entry in turns(simulator)] == [operation]
+    assert result["complete"] is True
+
+
+async def test_the_text_so_far_arrives_as_progress_with_a_rising_number(client: Client) -> None:
+    seen: list[tuple[float, str]] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        seen.append((progress, message or ""))
+
+    result = await client.call_tool("copilot_chat", {"message": QUESTION}, progress_callback=on_progress)
+    assert not result.is_error
+    assert [number for number, _ in seen] == [float(count) for count in range(1, len(seen) + 1)]
+    assert seen[0][1]
+
+
+async def test_the_web_is_off_unless_the_call_says_so(client: Client, simulator: Simulator) -> None:
+    await ask(client)
+    assert sent(simulator)["contextualResources"] == {"webContext": {"isWebEnabled": False}}
+
+
+async def test_the_web_is_on_where_the_call_says_so(client: Client, simulator: Simulator) -> None:
+    text, result = await ask(client, contextualResources={"webContext": {"isWebEnabled": True}})
+    assert sent(simulator)["contextualResources"] == {"webContext": {"isWebEnabled": True}}
+    assert result["webEnabled"] is True
+    assert "web search on" in text
+
+
+async def test_every_argument_reaches_graph_in_its_own_form(client: Client, simulator: Simulator) -> None:
+    file = "https://contoso.sharepoint.com/sites/HR/Shared Documents/Leave policy.docx"
+    await ask(
+        client,
+        message='{"text": "What does it say?"}',
+        additionalContext=[{"text": "We are in Toronto.", "description": "place"}],
+        locationHint={"timeZone": "America/Toronto", "countryOrRegion": "Canada"},
+        contextualResources={"files": [{"uri": file}]},
+    )
+    assert sent(simulator) == {
+        "message": {"text": "What does it say?"},
+        "additionalContext": [{"text": "We are in Toronto.", "description": "place"}],
+        "locationHint": {"timeZone": "America/Toronto", "countryOrRegion": "Canada"},
+        "contextualResources": {"files": [{"uri": file}], "webContext": {"isWebEnabled": False}},
+    }
+
+
+async def test_two_people_get_answers_from_what_they_may_read(connect: Callable[..., Any]) -> None:
+    question = "What is the settlement position in the Fabrikam matter?"
+    _, adele = await ask(await connect(user="adele"), message=question)
+    _, megan = await ask(await connect(user="megan"), message=question)
+    assert any("/sites/Legal/" in citation["url"] for citation in adele["citations"])
+    assert not any("/sites/Legal/" in citation["url"] for citation in megan["citations"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"message": {"text": "  "}}, "`message.text` is blank"),
+        ({"message": ""}, "`message.text` is empty"),
+        ({"message": {}}, "`message.text` is missing"),
+        ({"locationHint": "W. Europe Standard Time"}, "that is a Windows name, write Europe/Berlin."),
+        ({"locationHint": {"timeZone": "Europe/Berln"}}, "did you mean Europe/Berlin?"),
+        ({"locationHint": {"timeZone": "qqqqqq"}}, "write one such as Europe/Berlin."),
+        ({"contextualResources": {"files": ["http://contoso.example/a.docx"]}}, "absolute https address"),
+        ({"conversationID": "x"}, "`conversationID` is not an argument; did you mean `conversationId`?"),
+        ({"isWebEnabled": True}, "it belongs at `contextualResources.webContext.isWebEnabled`."),
+        ({"conversationId": "a/b"}, "conversationId is not the id of a conversation."),
+        ({"conversationId": ""}, "conversationId is not the id of a conversation."),
+    ],
+)
+async def test_bad_arguments_are_refused_before_anything_is_sent(
+    client: Client, simulator: Simulator, arguments: dict[str, Any], sentence: str
+) -> None:
+    text, facts = await refused(client, **arguments)
+    assert sentence in text
+    assert facts["kind"] == "invalid_arguments"
+    assert turns(simulator) == []
+
+
+async def test_a_conversation_of_somebody_else_is_gone(connect: Callable[..., Any], simulator: Simulator) -> None:
+    _, megans = await ask(await connect(user="megan"))
+    text, facts = await refused(await connect(user="adele"), conversationId=megans["conversationId"])
+    assert facts["kind"] == "conversation_gone"
+    assert facts["status"] == 404
+    assert "leave the conversation id out" in text
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "kind", "status"),
+    [
+        ("forbidden", {}, "forbidden", 403),
+        ("no_licence", {}, "licence", 403),
+        ("wrapped_refusal", {}, "forbidden", 500),
+        ("throttled", {"retry_after": "7"}, "throttled", 429),
+        ("server_error", {}, "service", 500),
+        ("unavailable", {"retry_after": "3"}, "service", 503),
+        ("gateway_timeout", {}, "timeout", 504),
+        ("html", {}, "captive_portal", 200),
+    ],
+)
+@pytest.mark.parametrize("chat", ["stream", "sync"])
+async def test_a_fault_is_said_and_the_turn_is_not_sent_again(
+    connect: Callable[..., Any],
+    simulator: Simulator,
+    fault: str,
+    options: dict[str, str],
+    kind: str,
+    status: int,
+    chat: str,
+) -> None:
+    client = await connect(chat=chat)
+    simulator.faults.add(fault, operation="turns", times=None, **options)
+    text, facts = await refused(client)
+    assert (facts["kind"], facts.get("status")) == (kind, status)
+    assert "The conversation is " in text
+    assert len(turns(simulator)) == 1
+    if "retry_after" in options:
+        assert facts["retryAfterSeconds"] == float(options["retry_after"])
+        assert f"Next try in {options['retry_after']} s." in text
+
+
+async def test_a_body_cut_in_the_middle_is_said(connect: Callable[..., Any], simulator: Simulator) -> None:
+    simulator.faults.add("cut_body", operation="chat")
+    text, facts = await refused(await connect(chat="sync"))
+    assert facts["kind"] == "service"
+    assert "The conversation is " in text
+    assert len(turns(simulator)) == 1
+
+
+async def test_a_cut_stream_gives_what_had_arrived_and_says_so(client: Client, simulator: Simulator) -> None:
+    simulator.faults.add("cut_stream")
+    text, result = await ask(client)
+    assert result["complete"] is False
+    assert result["answer"]
+    assert "The stream was cut before its end" in text
+    assert "incomplete" in text
+    assert len(turns(simulator)) == 1
+
+
+async def test_a_closed_conversation_is_said(client: Client, simulator: Simulator) -> None:
+    simulator.faults.add("disengaged")
+    result = await client.call_tool("copilot_chat", {"message": QUESTION})
+    assert "The responsible-AI filter" in result.content[0].text  # type: ignore[union-attr]
+    assert "without conversationId" in result.content[0].text  # type: ignore[union-attr]
+
+
+async def test_no_answer_is_said(client: Client, simulator: Simulator) -> None:
+    simulator.faults.add("empty_answer")
+    text, facts = await refused(client)
+    assert facts["kind"] == "no_answer"
+    assert "gave no answer" in text
+
+
+@pytest.mark.parametrize("fault", ["deltas", "rewrites", "crlf", "line_breaks"])
+async def test_odd_streams_give_the_same_answer(client: Client, simulator: Simulator, fault: str) -> None:
+    _, plain = await ask(client)
+    simulator.faults.add(fault)
+    _, odd = await ask(client)
+    assert odd["complete"] is True
+    assert odd["answer"] == plain["answer"]
+
+
+async def test_an_error_inside_the_stream_is_an_error(client: Client, simulator: Simulator) -> None:
+    simulator.faults.add("stream_error")
+    text, _ = await refused(client)
+    assert "The conversation is " in text
+    assert len(turns(simulator)) == 1
+
+
+async def test_an_expired_token_is_renewed_once_and_the_turn_is_one(client: Client, simulator: Simulator) -> None:
+    simulator.faults.add("unauthorized", operation="turns")
+    _, result = await ask(client)
+    assert result["turnCount"] == 1
+
+
+async def test_signed_out_names_the_state_and_the_command(connect: Callable[..., Any]) -> None:
+    client = await connect(signs_in=False)
+    text, facts = await refused(client)
+    assert facts["kind"] == "signed_out"
+    assert "copilot-mcp login" in text
+    assert len((await client.list_tools()).tools) == 3

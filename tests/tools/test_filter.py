@@ -1,0 +1,150 @@
+"""build_filter, end to end in memory: typed conditions, raw expressions, and what it refuses."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+
+pytestmark = pytest.mark.anyio
+
+FOUNDING = [f"ex{number:03}" for number in range(4, 17) if number != 6]  # the sixth has no filter
+
+
+async def build(client: Client, **arguments: Any) -> tuple[str, dict[str, Any]]:
+    result = await client.call_tool("build_filter", {"dataSource": "sharePoint", **arguments})
+    text = result.content[0].text  # type: ignore[union-attr]
+    assert not result.is_error, text
+    return text, dict(result.structured_content or {})
+
+
+def condition(name: str, operator: str, *values: str) -> dict[str, Any]:
+    return {"property": name, "operator": operator, "values": list(values)}
+
+
+@pytest.mark.parametrize(
+    ("given", "expression"),
+    [
+        (condition("Author", "contains", "Megan Bowen"), 'Author:"Megan Bowen"'),
+        (condition("author", "equals", "Megan Bowen"), 'Author="Megan Bowen"'),
+        (condition("FileExtension", "contains", ".DOCX"), 'FileExtension:"docx"'),
+        (condition("Filename", "startsWith", "Plan"), None),
+        (condition("FileType", "contains", "pdf", "docx"), 'FileType:"pdf" OR FileType:"docx"'),
+        (condition("FileType", "notEquals", "pdf", "docx"), 'FileType<>"pdf" AND FileType<>"docx"'),
+        (
+            condition("InformationProtectionLabelId", "equals", "{f0ddcc93-d3c0-4993-b5cc-76b0a283e252}"),
+            'InformationProtectionLabelId="f0ddcc93-d3c0-4993-b5cc-76b0a283e252"',
+        ),
+        (condition("LastModifiedTime", "atLeast", "2024-07-22"), "LastModifiedTime>=2024-07-22"),
+        (condition("LastModifiedTime", "atMost", "2024-07-22"), "LastModifiedTime<=2024-07-22"),
+        (condition("LastModifiedTime", "lessThan", "2024-07-22"), "LastModifiedTime<2024-07-22"),
+        (condition("LastModifiedTime", "greaterThan", "2024-07-22"), "LastModifiedTime>2024-07-22"),
+        (
+            condition("LastModifiedTime", "between", "2024-07-22", "2025-01-08"),
+            "LastModifiedTime:2024-07-22..2025-01-08",
+        ),
+        (condition("ModifiedBy", "contains", "Adele Vance"), 'ModifiedBy:"Adele Vance"'),
+        (
+            condition("Path", "startsWith", "https://contoso.sharepoint.com/sites/HR1"),
+            'Path:"https://contoso.sharepoint.com/sites/HR1/"',
+        ),
+        (
+            condition("SiteID", "equals", "e2cf7e40-d689-41de-99ee-a423811a253c"),
+            'SiteID="e2cf7e40-d689-41de-99ee-a423811a253c"',
+        ),
+        (condition("Title", "hasValue"), "Title:*"),
+    ],
+)
+async def test_each_property_and_operator_becomes_kql(
+    client: Client, given: dict[str, Any], expression: str | None
+) -> None:
+    text, result = await build(client, all=[given])
+    assert result["valid"] is True
+    if expression is not None:
+        assert result["filterExpression"] == expression
+    assert result["filterExpression"] in text
+    assert result["explanation"] in text
+    assert result["tenant"] == "simulated tenant"
+
+
+async def test_all_any_and_none_are_joined(client: Client) -> None:
+    _, result = await build(
+        client,
+        all=[condition("LastModifiedTime", "atLeast", "2024-01-01")],
+        any=[condition("FileType", "contains", "pdf"), condition("FileType", "contains", "docx")],
+        none=[condition("Author", "contains", "Megan Bowen")],
+    )
+    assert result["filterExpression"] == (
+        'LastModifiedTime>=2024-01-01 AND (FileType:"pdf" OR FileType:"docx") AND NOT Author:"Megan Bowen"'
+    )
+
+
+async def test_connector_properties_are_taken_as_they_are(client: Client) -> None:
+    _, result = await build(
+        client, dataSource="externalItem", all=[condition("Label_Title", "contains", "Corporate VPN")]
+    )
+    assert result["filterExpression"] == 'Label_Title:"Corporate VPN"'
+    assert [found["code"] for found in result["diagnostics"]] == ["PROPERTY_UNVERIFIED"]
+
+
+async def test_repairs_are_listed(client: Client) -> None:
+    text, result = await build(client, all=[condition("FileExtension", "contains", ".DOCX")])
+    assert len(result["repairs"]) >= 1
+    assert result["repairs"][0] in text
+
+
+async def test_the_spacing_trap_is_closed(client: Client) -> None:
+    raw = "LastModifiedTime >= 2024-07-22 AND LastModifiedTime <= 2025-01-08"
+    _, result = await build(client, expression=raw)
+    assert result["valid"] is True
+    assert result["filterExpression"] == "LastModifiedTime>=2024-07-22 AND LastModifiedTime<=2025-01-08"
+    assert result["repairs"]
+
+
+async def test_an_invalid_expression_is_an_ordinary_result(client: Client) -> None:
+    text, result = await build(client, expression="Author eq 'Megan Bowen'")
+    assert result["valid"] is False
+    assert result["filterExpression"] is None
+    (first, *_) = result["diagnostics"]
+    assert set(first) >= {"code", "severity", "message", "start", "end"}
+    assert first["code"] in text
+    assert any(found.get("suggestion") == 'Author:"Megan Bowen"' for found in result["diagnostics"])
+    assert 'Author:"Megan Bowen"' in text
+
+
+async def test_a_wrong_condition_is_an_ordinary_result_too(client: Client) -> None:
+    _, result = await build(client, all=[condition("LastModifiedTime", "atLeast", "last tuesday")])
+    assert result["valid"] is False
+    assert result["diagnostics"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({}, "There is nothing to build or check."),
+        ({"all": [], "any": []}, "There is nothing to build or check."),
+        ({"all": [condition("Title", "hasValue")], "expression": "Title:*"}, "exclude each other"),
+        ({"all": [condition("Title", "like", "x")]}, '`all[0].operator` is "like"; it must be one of'),
+        ({"all": [{"property": "Title", "operator": "contains", "value": "x"}]}, "did you mean `all[0].values`?"),
+    ],
+)
+async def test_bad_arguments_are_refused(client: Client, arguments: dict[str, Any], sentence: str) -> None:
+    result = await client.call_tool("build_filter", {"dataSource": "sharePoint", **arguments})
+    assert result.is_error
+    assert sentence in result.content[0].text  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", FOUNDING)
+async def test_every_filter_of_the_founding_document_is_read(client: Client, name: str) -> None:
+    path = os.environ.get("COPILOT_MCP_EXAMPLES")
+    if not path:
+        pytest.skip("COPILOT_MCP_EXAMPLES does not name the documented examples")
+    examples = {each["id"]: each for each in json.loads(Path(path).read_text("utf-8"))["examples"]}
+    request = examples[name]["request"]
+    body = request.get("body") or request["body_fragment"]
+    expression = body["filterExpression"]
+    source = "externalItem" if "Label_Title" in expression else "sharePoint"
+    _, result = await build(client, dataSource=source, expression=expression)
+    assert result["valid"] is True, (expression, result["diagnostics"])

@@ -1,0 +1,92 @@
+"""Real processes: our server as a host starts it, and the simulated tenant on a socket."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from copilot_mcp.simulator import Simulator, Tenant
+
+TIMEOUT_S = 30
+
+
+@dataclass
+class Process:
+    """A child process whose standard error is collected as it comes."""
+
+    popen: subprocess.Popen[bytes]
+    errors: list[str] = field(default_factory=list)
+    seen: threading.Condition = field(default_factory=threading.Condition)
+    ended: bool = False
+
+    def collect(self) -> None:
+        assert self.popen.stderr is not None
+        for line in self.popen.stderr:
+            with self.seen:
+                self.errors.append(line.decode())
+                self.seen.notify_all()
+        with self.seen:
+            self.ended = True
+            self.seen.notify_all()
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """The first match of `pattern` in standard error."""
+        with self.seen:
+            self.seen.wait_for(lambda: self.ended or re.search(pattern, self.text), TIMEOUT_S)
+            found = re.search(pattern, self.text)
+        assert found, self.text
+        return found
+
+    @property
+    def text(self) -> str:
+        return "".join(self.errors)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """This process's environment without our variables, and with a home of its own."""
+    home = tmp_path_factory.mktemp("home")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COPILOT_MCP_")}
+    return kept | {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "LOCALAPPDATA": str(home)}
+
+
+@pytest.fixture(scope="module")
+def start(environment: dict[str, str]) -> Iterator[Callable[..., Process]]:
+    """Starts `copilot-mcp` with the given arguments; what still runs at the end is ended by its id."""
+    started: list[tuple[Process, threading.Thread]] = []
+
+    def run(*arguments: str, **variables: str) -> Process:
+        popen = subprocess.Popen(
+            [sys.executable, "-m", "copilot_mcp", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment | variables,
+        )
+        process = Process(popen)
+        reader = threading.Thread(target=process.collect)
+        reader.start()
+        started.append((process, reader))
+        return process
+
+    yield run
+    for process, reader in started:
+        if process.popen.poll() is None:
+            process.popen.kill()
+        process.popen.wait(TIMEOUT_S)
+        reader.join(TIMEOUT_S)
+        for stream in (process.popen.stdin, process.popen.stdout, process.popen.stderr):
+            if stream is not None:
+                stream.close()
+
+
+@pytest.fixture(scope="module")
+def tenant_url(company: Tenant) -> Iterator[str]:
+    """The built-in company on a loopback port."""
+    with Simulator(company) as simulator:
+        yield simulator.start()

@@ -1,0 +1,118 @@
+"""Over HTTP, in a real process: both endpoints in both eras, and everybody who must be kept out."""
+
+import re
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "a-secret-of-the-test-and-of-nothing-else"
+
+
+@pytest.fixture(scope="module")
+def address(start: Callable[..., Any], tenant_url: str) -> str:
+    """Our server on a free port, joined to the tenant; needs its secret."""
+    server = start(
+        "serve", "--transport", "http", "--port", "0", "--simulate-url", tenant_url, COPILOT_MCP_SECRET=SECRET
+    )
+    return str(server.wait_for(r"(http://127\.0\.0\.1:\d+)/mcp \(")[1])
+
+
+@asynccontextmanager
+async def connected(address: str, path: str, era: Any) -> AsyncIterator[Client]:
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    if path == "/sse":
+        async with Client(sse_client(f"{address}/sse", headers=headers), mode=era) as client:
+            yield client
+        return
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=30) as http,
+        Client(streamable_http_client(f"{address}/mcp", http_client=http), mode=era) as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/sse"])
+async def test_the_sdk_client_lists_calls_and_gets_progress(address: str, path: str, era: Any) -> None:
+    texts: list[str] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        texts.append(message or "")
+
+    async with connected(address, path, era) as client:
+        tools = [tool.name for tool in (await client.list_tools()).tools]
+        result = await client.call_tool(
+            "copilot_chat", {"message": "How do I set up the VPN?"}, progress_callback=on_progress
+        )
+    assert tools == ["copilot_chat", "copilot_retrieve", "build_filter"]
+    assert not result.is_error
+    assert texts
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/sse"])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Authorization": ""}, 401),
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Authorization": f"Basic {SECRET}"}, 401),
+    ],
+)
+async def test_strangers_are_kept_out(address: str, path: str, headers: dict[str, str], status: int) -> None:
+    sent = {"Authorization": f"Bearer {SECRET}", "Accept": "application/json, text/event-stream", **headers}
+    async with httpx.AsyncClient(trust_env=False) as http:
+        if path == "/sse":
+            answer = await http.get(f"{address}{path}", headers=sent)
+        else:
+            answer = await http.post(f"{address}{path}", headers=sent, json={})
+    assert answer.status_code == status
+
+
+async def test_health_needs_no_secret_but_a_known_host(address: str) -> None:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        assert (await http.get(f"{address}/healthz")).json() == {"status": "ok"}
+        assert (await http.get(f"{address}/healthz", headers={"Host": "evil.example"})).status_code == 421
+
+
+async def test_a_body_over_one_mebibyte_is_refused(address: str) -> None:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.post(
+            f"{address}/mcp",
+            content=b" " * (1024 * 1024 + 1),
+            headers={"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"},
+        )
+    assert answer.status_code == 413
+
+
+def test_a_new_secret_is_printed_once_with_the_configuration_to_paste(
+    start: Callable[..., Any], tenant_url: str
+) -> None:
+    server = start("serve", "--transport", "sse", "--port", "0", "--simulate-url", tenant_url)
+    printed = server.wait_for(r'"Authorization": "Bearer ([\w-]{43})"')
+    address = server.wait_for(r"(http://127\.0\.0\.1:\d+)/mcp \(")[1]
+    with httpx.Client(trust_env=False) as http:
+        assert http.post(f"{address}/mcp", json={}).status_code == 401
+        known = http.post(f"{address}/mcp", json={}, headers={"Authorization": f"Bearer {printed[1]}"})
+    assert known.status_code not in (401, 403, 421)
+    server.popen.send_signal(signal.SIGTERM)
+    server.popen.wait(10)
+    assert len(re.findall(re.escape(printed[1]), server.text)) == 1
+
+
+def test_the_built_in_company_alone_needs_no_secret(start: Callable[..., Any]) -> None:
+    server = start("serve", "--transport", "http", "--port", "0", "--simulate")
+    address = server.wait_for(r"(http://127\.0\.0\.1:\d+)/mcp \(")[1]
+    assert "Authorization" not in server.text
+    with httpx.Client(trust_env=False) as http:
+        assert http.post(f"{address}/mcp", json={}).status_code != 401

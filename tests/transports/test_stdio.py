@@ -1,0 +1,133 @@
+"""Over stdio, as a host runs it: both eras, a pure standard output, and a clean end."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+pytestmark = pytest.mark.anyio
+
+LEGACY_HELLO = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}},
+}
+
+
+def parameters(environment: dict[str, str], *arguments: str) -> StdioServerParameters:
+    return StdioServerParameters(
+        command=sys.executable, args=["-m", "copilot_mcp", "serve", *arguments], env=environment
+    )
+
+
+async def test_the_sdk_client_lists_calls_and_gets_progress(
+    era: Any, environment: dict[str, str], tenant_url: str, tmp_path: Path
+) -> None:
+    texts: list[str] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        texts.append(message or "")
+
+    with open(tmp_path / "errors", "w", encoding="utf-8") as errors:
+        transport = stdio_client(parameters(environment, "--simulate-url", tenant_url), errlog=errors)
+        async with Client(transport, mode=era) as client:
+            tools = [tool.name for tool in (await client.list_tools()).tools]
+            result = await client.call_tool(
+                "copilot_chat", {"message": "How do I set up the VPN?"}, progress_callback=on_progress
+            )
+    assert tools == ["copilot_chat", "copilot_retrieve", "build_filter"]
+    assert not result.is_error
+    assert texts
+    assert (result.structured_content or {})["complete"] is True
+
+
+async def test_listing_needs_no_network_no_account_and_no_tenant(
+    era: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    unreachable = {**environment, "HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+    with open(tmp_path / "errors", "w", encoding="utf-8") as errors:
+        async with Client(stdio_client(parameters(unreachable), errlog=errors), mode=era) as client:
+            assert len((await client.list_tools()).tools) == 3
+            refused = await client.call_tool("copilot_retrieve", {"queryString": "x", "dataSource": "sharePoint"})
+            free = await client.call_tool("build_filter", {"dataSource": "sharePoint", "expression": "FileType:pdf"})
+    assert refused.is_error
+    assert "COPILOT_MCP_CLIENT_ID" in refused.content[0].text  # type: ignore[union-attr]
+    assert not free.is_error
+
+
+def talk(process: subprocess.Popen[bytes], message: dict[str, Any]) -> None:
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(message).encode() + b"\n")
+    process.stdin.flush()
+
+
+def answers(process: subprocess.Popen[bytes], count: int) -> list[dict[str, Any]]:
+    """The next `count` answers; every line of standard output has to be JSON-RPC."""
+    found: list[dict[str, Any]] = []
+    assert process.stdout is not None
+    while len(found) < count:
+        message = json.loads(process.stdout.readline())
+        assert message["jsonrpc"] == "2.0"
+        if "id" in message:
+            found.append(message)
+    return found
+
+
+def test_every_byte_on_stdout_is_json_rpc_while_signing_in_and_failing(start: Callable[..., Any]) -> None:
+    server = start("serve", "--simulate", "--log-level", "debug")
+    talk(server.popen, LEGACY_HELLO)
+    talk(server.popen, {"jsonrpc": "2.0", "method": "notifications/initialized"})
+    calls: list[dict[str, Any]] = [
+        {"name": "copilot_retrieve", "arguments": {"queryString": "parental leave", "dataSource": "sharePoint"}},
+        {"name": "copilot_retrieve", "arguments": {"queryString": "", "dataSource": "nowhere"}},
+        {"name": "copilot_chat", "arguments": {"message": "hello", "conversationId": "not-ours"}},
+        {"name": "no_such_tool", "arguments": {}},
+    ]
+    for number, call in enumerate(calls, 2):
+        talk(server.popen, {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": call})
+    server.popen.stdin.write(b"this is no JSON\n")
+    server.popen.stdin.flush()
+    found = {message["id"]: message for message in answers(server.popen, 5)}
+    rest, _ = server.popen.communicate(timeout=20)
+    assert [json.loads(line)["jsonrpc"] for line in rest.splitlines()] == ["2.0"] * len(rest.splitlines())
+    assert server.popen.returncode == 0
+    assert [bool(found[number]["result"].get("isError")) for number in (2, 3, 4, 5)] == [False, True, True, True]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_server_with_its_status(start: Callable[..., Any], number: int, status: int) -> None:
+    server = start("serve", "--simulate")
+    talk(server.popen, LEGACY_HELLO)
+    answers(server.popen, 1)
+    server.popen.send_signal(number)
+    assert server.popen.wait(10) == status
+
+
+def test_closed_input_ends_the_server_with_status_0(start: Callable[..., Any]) -> None:
+    server = start("serve")
+    server.popen.stdin.close()
+    assert server.popen.wait(10) == 0
+
+
+def test_simulate_opens_no_stored_cache(start: Callable[..., Any], environment: dict[str, str]) -> None:
+    stored = Path(environment["XDG_DATA_HOME"]) / "copilot-mcp"
+    stored.mkdir(parents=True)
+    stored.chmod(0o755)  # a cache folder like this is refused as soon as anything looks at it
+    before = sorted(path.name for path in stored.iterdir())
+    server = start("serve", "--simulate")
+    talk(server.popen, LEGACY_HELLO)
+    call = {"name": "copilot_retrieve", "arguments": {"queryString": "parental leave", "dataSource": "sharePoint"}}
+    talk(server.popen, {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call})
+    result = answers(server.popen, 2)[1]["result"]
+    assert not result.get("isError")
+    assert sorted(path.name for path in stored.iterdir()) == before
+    assert stored.stat().st_mode & 0o777 == 0o755
