@@ -70,7 +70,7 @@ def statements_of(text: str) -> list[str]:
 
 def _is_heading(text: str) -> bool:
     """Short text without an end: a heading that stands in the passage, no statement."""
-    text = text.strip()
+    text = _plain(text)
     return len(text) < MIN_PROSE_CHARACTERS and not text.endswith((".", "!", "?", ":", ")", '"'))
 
 

@@ -6,7 +6,7 @@ number and the first prompt as title.
 """
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator
 from typing import Any, Final
 
 from copilot_mcp.simulator.conversations import Conversation, Turn, message_body
@@ -27,7 +27,7 @@ async def stream_turn(
     faults: Collection[str],
     seen: list[Any],
     pause: Callable[[], Awaitable[None]],
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The bytes of the stream, event by event. `seen` is filled with the events as they go out.
 
     While the stream runs the conversation is busy.

@@ -270,9 +270,9 @@ async def test_a_malformed_request_is_refused(graph: httpx.AsyncClient, change: 
 
 @pytest.mark.anyio
 async def test_hits_have_the_documented_members(graph: httpx.AsyncClient, examples: Path) -> None:
-    documented = {each["id"]: each["response"]["body"] for each in json.loads(examples.read_text())["examples"]}
-    sample = documented["ex017"]["retrievalHits"][0]
-    external = documented["ex002"]["retrievalHits"][0]
+    documented = {each["id"]: each["response"] for each in json.loads(examples.read_text())["examples"]}
+    sample = documented["ex017"]["body"]["retrievalHits"][0]
+    external = documented["ex002"]["body"]["retrievalHits"][0]
 
     mine = (await hits(graph, LEAVE | {"filterExpression": f'Path:"{HR1}"'}))[0]
     ticket = (await hits(graph, VPN))[0]

@@ -10,6 +10,9 @@ import httpx
 import pytest
 
 from copilot_mcp.simulator import Simulator
+from copilot_mcp.simulator.conversations import Conversation, turn_of
+from copilot_mcp.simulator.prose import Answer
+from copilot_mcp.simulator.stream import stream_turn
 
 QUESTION = "How many weeks of parental leave in Europe?"
 TURN = {
@@ -172,3 +175,17 @@ async def test_events_have_the_members_of_the_captures(graph: httpx.AsyncClient,
     sample = next(event for event in theirs if event["messages"])
     assert list(growing["messages"][0]) == list(sample["messages"][0])
     assert set(growing["messages"][0]["adaptiveCards"][0]) == set(sample["messages"][0]["adaptiveCards"][0])
+
+
+@pytest.mark.anyio
+async def test_a_stream_left_early_frees_its_conversation(waits: Any) -> None:
+    conversation = Conversation("c", "adele", 0.0)
+    turn = turn_of(conversation, "Hi", Answer(("Hello there.",)), 0.0, 1.0)
+    seen: list[Any] = []
+    stream = stream_turn(turn, conversation, (), seen, lambda: waits(1.0))
+
+    await anext(stream)
+    busy = conversation.busy
+    await stream.aclose()
+
+    assert (busy, conversation.busy, len(seen)) == (True, False, 1)
