@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from . import _words as words
 from ._dates import canonical_date, keyword, literal_period, relative_days
-from .tree import DateValue, IntervalValue, Node, Operator, RangeValue, Restriction, Span
+from .printer import value_to_kql
+from .tree import DateValue, IntervalValue, Node, Operator, RangeValue, Restriction, Span, replace, walk
 
 _DAY = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})")
 _COMPACT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
@@ -117,3 +118,18 @@ def _range(name: str, left: str, right: str, now: datetime | None, span: Span | 
     if start and right.strip() in ("", "*"):
         return Restriction(name, ">=", DateValue(start[0]), span)
     return Restriction(name, "<=", DateValue(end[1]), span) if end and left.strip() in ("", "*") else None
+
+
+def with_explicit_dates(tree: Node, now: datetime) -> Node:
+    """The tree with the keywords that bound something, or end a range, turned into dates."""
+    for node in list(walk(tree)):
+        if not isinstance(node, Restriction):
+            continue
+        value, text = node.value, ""
+        if isinstance(value, IntervalValue) and node.op not in (":", "="):
+            text = value.name
+        elif isinstance(value, RangeValue) and isinstance(value.start, DateValue | IntervalValue):
+            text = f"{value_to_kql(value.start)}..{value_to_kql(value.end)}"
+        dated = meant_dates(node.property, node.op, text, now, node.span) if text else None
+        tree = replace(tree, node, dated) if dated is not None else tree
+    return tree

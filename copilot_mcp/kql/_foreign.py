@@ -41,7 +41,8 @@ def read_foreign(cursor: Cursor, name: Token, negated: bool) -> None:
     if node is None or known is None:
         cursor.unreadable(name.start, end)
     else:
-        cursor.operand(Not(node) if negated else node, name.start, end)
+        opposite = node.item if isinstance(node, Not) else Not(node)
+        cursor.operand(opposite if negated else node, name.start, end)
 
 
 def _foreign_value(cursor: Cursor, known: Property | None, word: str, start: int) -> Node | None:

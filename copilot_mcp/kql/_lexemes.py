@@ -9,7 +9,7 @@ from ._repair import Guess
 from ._tokens import Token
 from .diagnostics import Notes
 from .properties import Properties, Property
-from .tree import Node, Operator
+from .tree import Node, Operator, Or, Restriction
 
 Kind: TypeAlias = Literal["and", "or", "not", "sign", "open", "close", "operand"]
 
@@ -82,6 +82,10 @@ class Cursor:
         self.notes.repairable = False
         self.operand(None, start, end)
 
+    def between(self, start: int, end: int) -> str:
+        """The source between two places, every kind of white space as a plain space."""
+        return "".join(" " if words.is_space(character) else character for character in self.text[start:end])
+
     def skip_group(self) -> int:
         """Skip the parentheses that open here, and a word that touches them; return where they end."""
         depth, end = 0, len(self.text)
@@ -144,3 +148,16 @@ def is_bare_word(cursor: Cursor, ahead: int = 0) -> bool:
     if starts_restriction(cursor, ahead):
         return False
     return not (cursor.properties.find(text) and not cursor.properties.external and foreign_follows(cursor, ahead + 1))
+
+
+def neighbour(cursor: Cursor, operators: tuple[str, ...]) -> tuple[Property, Restriction] | None:
+    """The restriction before an operator that has just been read, by which a lone value or bound is completed."""
+    if len(cursor.lexemes) < 2 or cursor.lexemes[-1].kind not in operators:
+        return None
+    node = cursor.lexemes[-2].node
+    if isinstance(node, Or):
+        node = node.items[0]
+    if not isinstance(node, Restriction):
+        return None
+    known = cursor.properties.find(node.property)
+    return None if known is None else (known, node)

@@ -9,15 +9,13 @@ from . import _words as words
 from ._foreign import read_call, read_foreign
 from ._lexemes import Cursor, foreign_follows, operator_follows, operator_run
 from ._quotes import gather_single_quoted
-from ._repair import meant, strip_quotes
+from ._repair import meant
 from ._restrictions import read_group_value, read_restriction
-from ._text_values import check_stars
+from ._terms import another_value, lone_bound, single_quoted_term, term
 from ._tokens import Token
 from ._values import is_variable
-from .tree import And, Node, Not, Or, Restriction, Term, TextValue, conjunction, disjunction
 
 _QUOTED_FILTER = re.compile(r"\s*(?:NOT\s{1,4})?[(\-]?([^\W\d][\w.\-]*)(\s?)(?:[:=]|<=|>=|<>|<|>)(\s?)\S")
-_FREE_TEXT = "Search words do not belong in the filter; put them into queryString."
 _PIPE_COMMANDS = frozenset({"where", "project", "filter", "search"})
 
 
@@ -172,17 +170,15 @@ def _quoted(cursor: Cursor, token: Token) -> None:
         cursor.notes.add("EMPTY_VALUE", span, "The quotes are empty.")
         cursor.operand(None, *span)
         return
-    _term(cursor, text, True, span)
+    if not another_value(cursor, token):
+        term(cursor, text, True, span)
 
 
 def _bare_word(cursor: Cursor, token: Token) -> None:
     text, span, notes = token.text, (token.start, token.end), cursor.notes
     if text[0] in words.OPERATOR_CHARACTERS:
         notes.add("MISSING_PROPERTY", span, "An operator stands here without a property name.")
-        following = cursor.peek()
-        if following is not None and following.glued and following.kind == "quoted":
-            cursor.position += 1
-        cursor.unreadable(*span)
+        lone_bound(cursor, token)
     elif is_variable(text):
         notes.add("QUERY_VARIABLE", span, "Query variables in braces are not expanded here; write the value itself.")
         cursor.unreadable(*span)
@@ -195,78 +191,12 @@ def _bare_word(cursor: Cursor, token: Token) -> None:
     elif text[0] in words.SINGLE_QUOTES:
         notes.add("SINGLE_QUOTES", span, 'Single quotes do not quote; use ".')
         end = gather_single_quoted(cursor, text) or token.end
-        _single_quoted_term(cursor, cursor.text[token.start : end], (token.start, end))
+        single_quoted_term(cursor, cursor.text[token.start : end], (token.start, end))
     elif text.endswith("\\"):
         notes.add("TRAILING_BACKSLASH", span, "A word cannot end in a backslash; drop it.")
         cursor.operand(None, *span)
     else:
         if not notes.allow_free_text and text.rstrip("0123456789.")[-1:] == "^":
             notes.add("LUCENE_SYNTAX", span, "^ belongs to another language; write the plain word.")
-        _term(cursor, text, False, span)
-
-
-def _single_quoted_term(cursor: Cursor, text: str, span: tuple[int, int]) -> None:
-    if not cursor.notes.allow_free_text:
-        cursor.operand(None, *span)
-        return
-    try:
-        cursor.operand(Term(strip_quotes(text).strip('"'), phrase=True), *span)
-    except ValueError:
-        cursor.unreadable(*span)
-
-
-def _term(cursor: Cursor, text: str, phrase: bool, span: tuple[int, int]) -> None:
-    prefix = text.endswith("*")
-    body = text[:-1] if prefix else text
-    if text == "*" and not phrase:
-        cursor.notes.add("LEADING_WILDCARD", span, "A star alone matches nothing; leave it out.")
-        cursor.operand(None, *span)
-        return
-    fine = check_stars(body, prefix, span, cursor.notes)
-    if phrase and not cursor.notes.allow_free_text and _joins_previous(cursor, text, span):
-        cursor.notes.add("FREE_TEXT", span, "A second quoted value has no property; write the property again.")
-        return
-    cursor.notes.add("FREE_TEXT", span, _FREE_TEXT, _without_terms)
-    if not fine or not cursor.notes.allow_free_text:
-        cursor.operand(None, *span)
-        return
-    cursor.operand(_word_or_phrase(body, prefix, phrase, span), *span)
-
-
-def _word_or_phrase(body: str, prefix: bool, phrase: bool, span: tuple[int, int]) -> Term:
-    try:
-        return Term(body, prefix, phrase, span)
-    except ValueError:
-        return Term(body, prefix, True, span)
-
-
-def _joins_previous(cursor: Cursor, text: str, span: tuple[int, int]) -> bool:
-    """Whether a quoted string right after a quoted restriction was meant as another of its values."""
-    last = cursor.lexemes[-1] if cursor.lexemes else None
-    node = last.node if last is not None else None
-    first = node.items[0] if isinstance(node, Or) else node
-    if last is None or node is None or not isinstance(first, Restriction) or not isinstance(first.value, TextValue):
-        return False
-    known = cursor.properties.find(first.property)
-    if known is None or cursor.text[last.end - 1] != '"':
-        return False
-    more = meant(known, first.op, text, cursor.guess, span)
-    if more is None:
-        return False
-    last.node, last.end = disjunction([node, more]), span[1]
-    return True
-
-
-def _without_terms(tree: Node) -> Node | None:
-    """The tree without its search words, None when nothing else is in it."""
-    if isinstance(tree, Restriction):
-        return tree
-    if isinstance(tree, Term):
-        return None
-    if isinstance(tree, Not):
-        inner = _without_terms(tree.item)
-        return None if inner is None else Not(inner)
-    kept = [part for part in map(_without_terms, tree.items) if part is not None]
-    if not kept:
-        return None
-    return conjunction(kept) if isinstance(tree, And) else disjunction(kept)
+        if not another_value(cursor, token):
+            term(cursor, text, False, span)

@@ -18,7 +18,6 @@ from .tree import (
     BoolValue,
     IntValue,
     Node,
-    Not,
     NumberValue,
     Operator,
     RangeValue,
@@ -158,9 +157,10 @@ def _text(known: Property, op: Operator, text: str, guess: Guess, span: Span | N
     if known.match == "filename" and text.startswith("*."):
         return _ending(known, text, guess, span)
     change = _SHAPES.get(known.match, _words_shape)
-    if known.match in ("extension", "guid") and re.search(r"[,;]", text) and len(split_list(text)) > 1:
-        return meant_list(known, split_list(text), guess, span)
-    shaped = change(text.strip())
+    several = split_list(text.replace(" ", ",")) if known.match in ("extension", "guid") else []
+    if len(several) > 1 and not any(is_guid(part) for part in several):
+        return meant_list(known, several, guess, span)
+    shaped = change(text.strip().rstrip(",;"))
     if shaped is None:
         return None
     body, prefix = (shaped[:-1], True) if shaped.endswith("*") else (shaped, False)
@@ -230,6 +230,8 @@ def _number_value(known: Property, text: str) -> IntValue | NumberValue | None:
     value = number_literal(text.strip())
     if known.kind == "number" and value is not None:
         return NumberValue(text.strip().removeprefix("+"))
+    if known.kind == "open":
+        return value
     return value if isinstance(value, IntValue) else None
 
 
@@ -256,9 +258,8 @@ def _open(known: Property, op: Operator, text: str, guess: Guess, span: Span | N
     dated = meant_dates(known.name, op, text, guess.now, span)
     if dated is not None and (op in words.ORDERING or re.match(r"[0-9]{4}-", text)):
         return dated
-    value = number_literal(text)
-    if value is not None and op in words.ORDERING:
-        return Restriction(known.name, op, value, span)
+    if number_literal(text) is not None or (".." in text and number_literal(text.partition("..")[0]) is not None):
+        return _number(known, op, text, guess, span)
     return _text(known, op, text, guess, span)
 
 
@@ -276,8 +277,3 @@ _SHAPES: dict[str, Callable[[str], str | None]] = {
     "guid": _guid_shape,
     "path": _path_shape,
 }
-
-
-def negated(node: Node) -> Node:
-    """`NOT node`."""
-    return Not(node)

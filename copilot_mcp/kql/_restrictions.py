@@ -161,7 +161,7 @@ def _more_words(cursor: Cursor, head: Head, raw: RawValue, known: Property | Non
     start = raw.span[1] - len(raw.text)
     if raw.text[0] in words.SINGLE_QUOTES:
         end = gather_single_quoted(cursor, raw.text)
-        return cursor.text[start:end] if end else None
+        return cursor.between(start, end) if end else None
     first = cursor.position
     while True:
         if is_bare_word(cursor):
@@ -183,7 +183,7 @@ def _more_words(cursor: Cursor, head: Head, raw: RawValue, known: Property | Non
         )
         if cursor.notes.allow_free_text:
             cursor.notes.repairable = False
-    return cursor.text[start : last.end]
+    return cursor.between(start, last.end)
 
 
 def _inner_operator(cursor: Cursor) -> bool:
@@ -218,6 +218,8 @@ def _open_group(cursor: Cursor, head: Head, token: Token, spaced: bool) -> None:
         cursor.notes.add("VALUE_GROUP", span, "name:(…) is not documented for filters; the canonical text expands it.")
     subject = known or (None if intended is LEFT_OUT else intended)
     op = meant_operator(subject or Property(head.name, "text", "words"), head.run) or ":"
+    if op in words.ORDERING:
+        op, cursor.notes.repairable = ":", False
     cursor.position += 1
     cursor.groups.append(Group(subject, op, head.name))
     cursor.emit("open", head.start, token.end)

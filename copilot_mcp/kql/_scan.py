@@ -107,9 +107,12 @@ def candidates(text: str) -> Iterator[str]:
     yield paired
     spaced = _spaced(_STAR_AFTER.sub(r'"\1*"', paired))
     yield spaced
-    if '\\"' in plain:
-        yield plain.replace('\\"', "") + ('"' if plain.replace('\\"', "").count('"') % 2 else "")
-        yield plain.replace('\\"', '"')
+    if '\\"' in text:
+        dropped = text.replace('\\"', "")
+        yield dropped + '"' * (dropped.count('"') % 2)
+        yield text.replace('\\"', '"')
+    if plain.count('""') % 2:
+        yield plain.replace('""', '" "')
     if '""' in plain:
         yield re.sub(r'(?<![:=<>])""|(?<=[:=<>])""(?=")|""(?=[^\s)"])', "", plain)
     yield _STRAY.sub(r'\1"\2\3\4"', spaced)

@@ -94,7 +94,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Notes:
-    """Collects findings; those past a bound are only counted in `dropped`.
+    """Collects findings; past a bound only those with a new code, the rest counted in `dropped`.
 
     `failed` turns True with the first error, `repairable` turns False once something was read whose meaning cannot
     be guessed.
@@ -105,6 +105,7 @@ class Notes:
     repairable: bool = True
     failed: bool = False
     dropped: int = 0
+    codes: set[str] = field(default_factory=set)
 
     def add(self, code: str, span: tuple[int, int], message: str, rewrite: Rewrite | None = None) -> None:
         """Note one finding."""
@@ -112,7 +113,8 @@ class Notes:
         if code == "FREE_TEXT" and self.allow_free_text:
             severity = "warning"
         self.failed = self.failed or severity == "error"
-        if len(self.findings) < MAX_FINDINGS:
+        if len(self.findings) < MAX_FINDINGS or code not in self.codes:
+            self.codes.add(code)
             self.findings.append(Finding(code, message, span[0], span[1], severity, rewrite))
         else:
             self.dropped += 1

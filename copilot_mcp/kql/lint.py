@@ -71,7 +71,8 @@ def _contradictions(node: And, notes: Notes) -> None:
     for name, by_value in seen.items():
         clash = len(by_value) > 1 if name != "Path" else _unrelated_paths(by_value)
         if clash:
-            same = [item for item in _restrictions(node.items) if item in by_value.values()]
+            clashing = {id(item) for item in by_value.values()}
+            same = [item for item in _restrictions(node.items) if id(item) in clashing]
             message = f"No item has two values of {name}; meant may be OR."
             notes.add("CONTRADICTION", span_of(node), message, _exchange(node, _any_of(node, same)))
 
@@ -88,10 +89,11 @@ def _unrelated_paths(by_value: dict[str, Restriction]) -> bool:
 def _any_of(node: And, same: list[Restriction]) -> Node:
     """The AND with `same` joined by OR at the place of the first of them."""
     rest: list[Node] = []
+    joined = {id(item) for item in same}
     for item in node.items:
         if item is same[0]:
             rest.append(disjunction(same))
-        elif item not in same:
+        elif id(item) not in joined:
             rest.append(item)
     return conjunction(rest)
 

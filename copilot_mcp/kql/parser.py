@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from ._date_repair import with_explicit_dates
 from ._lexemes import Cursor
 from ._reader import read
 from ._repair import Guess
@@ -123,6 +124,8 @@ class _Language:
     def improved(self, tree: Node, finding: Finding) -> str | None:
         """The canonical text with the cause of one warning taken away, or None."""
         better = finding.rewrite(tree) if finding.rewrite else tree if finding.code in _SPELLING else None
+        if finding.code == "INTERVAL_COMPARISON" and self.now is not None:
+            better = with_explicit_dates(tree, self.now)
         if better is None:
             return None
         text = to_kql(better)
@@ -151,7 +154,7 @@ def parse(text: str, properties: Properties, *, allow_free_text: bool = False, n
     language = _Language(properties, allow_free_text, now)
     reading = language.read(text)
     tree = None if reading.notes.failed else reading.tree
-    found = _unique(reading.notes.findings)
+    found = _unique([one for one in reading.notes.findings if tree is not None or one.severity != "information"])
     if len(text) > INPUT_LIMIT:
         kept = [one for one in found if one.code == "FILTER_TOO_LONG"]
         kept += [one for one in found if one.severity == "error"][:1]
@@ -170,7 +173,7 @@ def _with_suggestions(
         whole = language.repaired(text)
     for index, finding in enumerate(findings):
         suggestion = whole if finding.severity == "error" else None
-        if tree is not None and len(text) <= REPAIR_LIMIT:
+        if tree is not None and len(text) <= REPAIR_LIMIT and index < MAX_SUGGESTIONS:
             suggestion = language.improved(tree, finding)
         yield Diagnostic(
             finding.code,
