@@ -21,6 +21,7 @@ __all__ = [
     "msal_text",
     "stored_tokens",
     "with_account",
+    "without_token",
 ]
 
 Content: TypeAlias = dict[str, dict[str, dict[str, Any]]]
@@ -110,6 +111,12 @@ def merged(current: Content, before: Content, after: Content) -> Content:
             elif old.get(key) != new[key]:
                 section[key] = new[key]
     return result
+
+
+def without_token(content: Content, secret: str) -> Content:
+    """The content without this access token."""
+    tokens = content.get("AccessToken", {})
+    return {**content, "AccessToken": {key: entry for key, entry in tokens.items() if entry["secret"] != secret}}
 
 
 def stored_tokens(content: Content, account: Account, client_id: str, cloud: Cloud) -> Iterator[StoredToken]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from copilot_mcp.auth.answers import Account, person_of, read_grant, unreadable
-from copilot_mcp.auth.cache_content import Content, account_in, merged, stored_tokens, with_account
+from copilot_mcp.auth.cache_content import Content, account_in, merged, stored_tokens, with_account, without_token
 from copilot_mcp.auth.clouds import Cloud
 from copilot_mcp.auth.device_code import DeviceCodeSignIn, SignInAttempt, Sleep
 from copilot_mcp.auth.entra import DeviceFlow, Entra
@@ -93,7 +93,7 @@ class Credential:
     async def token(self, scopes: Sequence[str], *, rejected: str | None = None) -> str:
         """An access token for these scopes with more than five minutes left, where that can be had.
 
-        `rejected` is a token that Graph answered 401 to: it is not given again, and one refresh is made.
+        `rejected` is a token that Graph answered 401 to: it is forgotten, and one refresh is made.
 
         Raises:
             AuthenticationRequiredError: Nobody is signed in, or the saved sign-in is of no use any more.
@@ -196,6 +196,8 @@ class Credential:
             held = self._cached(names, rejected, FRESH_S)
             if held is not None:
                 return held
+            if rejected is not None:
+                self._cache.update(partial(without_token, secret=rejected))
             try:
                 return self._refresh(names)
             except NoAnswerError:

@@ -402,3 +402,15 @@ async def test_consent_link_names_the_accounts_own_tenant(new_credential: Any, e
         await credential.token(["Mail.Read"])
     assert caught.value.message.startswith("Permission for Mail.Read has not been granted.")
     assert "/11111111-1111-4111-8111-111111111111/v2.0/adminconsent?" in caught.value.hint
+
+
+async def test_rejected_token_is_forgotten_even_when_no_new_one_can_be_had(
+    credential: Any, cache: Any, entra: Any, sign_in: Any
+) -> None:
+    await sign_in()
+    first = await credential.token(FILES)
+    entra.script["token"].append(httpx.ConnectError("down"))
+    with pytest.raises(AuthenticationError) as caught:
+        await credential.token(FILES, rejected=first)
+    assert (caught.value.kind, cache.read()["AccessToken"]) == ("offline", {})
+    assert await credential.token(FILES) == "access-2-SECRETMARK"
