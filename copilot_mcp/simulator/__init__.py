@@ -39,15 +39,15 @@ def load_company() -> Tenant:
     return company.load_company()
 
 
-def load_folder(path: "str | PathLike[str]") -> Tenant:
-    """Any folder of Markdown, text or HTML files as a tenant.
+def load_folder(path: "str | PathLike[str]", *, max_files: int = 20_000) -> Tenant:
+    """Any folder of Markdown, text or HTML files as a tenant; files beyond `max_files` are left out and counted.
 
     Raises:
         OSError: The folder does not exist or is no folder.
     """
     from copilot_mcp.simulator import folder
 
-    return folder.load_folder(path)
+    return folder.load_folder(path, max_files=max_files)
 
 
 class Simulator:

@@ -23,7 +23,7 @@ from copilot_mcp.simulator.prose import (
 from copilot_mcp.simulator.search import Extract, Hit, Index
 from copilot_mcp.simulator.sentences import best_statements, statements_of
 from copilot_mcp.simulator.tenant import Document, Tenant, User
-from copilot_mcp.simulator.words import query_terms
+from copilot_mcp.simulator.words import query_terms, stems
 
 __all__ = ["Memory", "Question", "compose"]
 
@@ -66,6 +66,7 @@ class Question:
 class _Draft:
     segments: list[Segment] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
+    said: set[str] = field(default_factory=set)
 
     def cite(self, source: Source) -> Cite:
         if source not in self.sources:
@@ -138,7 +139,7 @@ class _Finder:
             found = self.index.search(topic, scope)
             if follows and _MORE_WANTED.search(text):
                 found = [fresh for hit in found if (fresh := self._fresh(hit))]
-            if found:
+            if found and (scope is self.readable or _fits(text, found)):
                 floor = found[0].relevance * _SHARE_OF_BEST
                 return [hit for hit in found if hit.relevance >= floor][:MAX_DOCUMENTS]
         return []
@@ -156,6 +157,14 @@ class _Finder:
             unused = [each for each in self.index.passages(hit.number) if (hit.number, each.ordinal) not in used]
             fresh = [Extract(passage, hit.relevance) for passage in unused[:2]]
         return Hit(hit.number, hit.document, tuple(fresh)) if fresh else None
+
+
+def _fits(text: str, hits: Sequence[Hit]) -> bool:
+    """Whether earlier documents can answer a follow-up: it brings no words of its own, or they hold some of them."""
+    own = stems(text)
+    about_properties = _WHO_WROTE.search(text) or _WHEN_CHANGED.search(text)
+    held = frozenset(stem for hit in hits for each in hit.extracts for stem in stems(each.passage.text))
+    return bool(about_properties or not own or own & held)
 
 
 def _address(url: str) -> str:
@@ -176,8 +185,11 @@ def _say_hits(draft: _Draft, hits: Sequence[Hit], topic: str, about_properties: 
         texts = [each.passage.text for each in hit.extracts]
         statements = best_statements(texts, topic, STATEMENTS_PER_DOCUMENT, title=document.title)
         statements = statements or statements_of("\n\n".join(texts))[:STATEMENTS_PER_DOCUMENT]
-        if statements:
-            _say_document(draft, document, named, statements)
+        # copies of a document add nothing
+        fresh = [each for each in statements if each not in draft.said]
+        draft.said.update(fresh)
+        if fresh:
+            _say_document(draft, document, named, fresh)
 
 
 def _say_document(draft: _Draft, document: Document, named: Segment, statements: Sequence[str]) -> None:

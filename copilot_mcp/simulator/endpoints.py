@@ -93,6 +93,7 @@ class Endpoints:
 
 
 def _entry(request: Request, operation: str, reply: Reply, ids: RequestIds, size: int) -> dict[str, Any]:
+    length = request.headers.get("content-length", "")[:12]
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", ids.date.utctimetuple()),
         "method": request.method,
@@ -100,7 +101,7 @@ def _entry(request: Request, operation: str, reply: Reply, ids: RequestIds, size
         "operation": operation,
         "status": reply.status,
         "requestId": ids.request_id,
-        "requestBytes": int(request.headers.get("content-length") or 0),
+        "requestBytes": int(length) if length.isdecimal() else 0,
         "responseBytes": size,
         **reply.notes,
     }

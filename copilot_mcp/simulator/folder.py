@@ -58,11 +58,12 @@ class _Tally:
     skipped: int = 0
 
 
-def load_folder(path: str | PathLike[str]) -> Tenant:
+def load_folder(path: str | PathLike[str], *, max_files: int = MAX_FILES) -> Tenant:
     """Read every Markdown, text and HTML file below `path`.
 
     Hidden files and folders are left out. Files that are not UTF-8, are larger than 4 MiB or cannot be read are
-    left out and counted in `Tenant.skipped`; links that lead outside the folder are not followed.
+    left out and counted in `Tenant.skipped`, as are all beyond `max_files`. Links that lead outside the folder are
+    not followed.
 
     Raises:
         OSError: The folder does not exist or is no folder.
@@ -71,7 +72,7 @@ def load_folder(path: str | PathLike[str]) -> Tenant:
     if not root.is_dir():
         raise NotADirectoryError(f"{root} is not a folder")
     tally = _Tally()
-    found = [(file, text) for file in _files(root, tally) if (text := _read(file, tally)) is not None]
+    found = [(file, text) for file in _files(root, tally, max_files) if (text := _read(file, tally)) is not None]
     tops = sorted({file.relative_to(root).parts[0] for file, _ in found if len(file.relative_to(root).parts) > 1})
     sites = _sites(tops, has_root_files=any(file.parent == root for file, _ in found))
     documents = tuple(_document(file, text, root, sites) for file, text in found)
@@ -92,7 +93,7 @@ def _about(name: str, tops: list[str]) -> str:
     return f'The files of the folder "{name}" in a simulated tenant. The people and rights are made up.{limit}'
 
 
-def _files(root: Path, tally: _Tally) -> Iterator[Path]:
+def _files(root: Path, tally: _Tally, max_files: int) -> Iterator[Path]:
     """Readable candidates in a stable order. `os.walk` does not enter linked folders."""
     count = 0
     for folder, names, files in os.walk(root):
@@ -104,7 +105,7 @@ def _files(root: Path, tally: _Tally) -> Iterator[Path]:
             if file.is_symlink() and not file.resolve().is_relative_to(root):
                 continue
             count += 1
-            if count > MAX_FILES:
+            if count > max_files:
                 tally.skipped += 1
                 continue
             yield file

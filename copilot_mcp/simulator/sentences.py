@@ -20,6 +20,7 @@ _MARKER = re.compile(r"\[\^[^\]\s]*\^?\]")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _NUMBER_WANTED = re.compile(r"\b(how (many|much|long|often|old|far)|when|what (date|time|percentage))\b", re.I)
 _SHARE_OF_BEST = 0.4
+_ESCAPE = re.compile(r"\\([*_\[\]#|<>])")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
 
 
@@ -89,7 +90,7 @@ def _rows(table: list[list[str]]) -> list[str]:
 def _plain(text: str) -> str:
     """No links, tags and markers: in an answer those are the service's own."""
     text = _MARKER.sub("", _TAG.sub("", _LINK.sub(r"\1", text)))
-    text = " ".join(text.split())
+    text = " ".join(_ESCAPE.sub(r"\1", text).split())
     if len(text) <= MAX_STATEMENT_CHARACTERS:
         return text
     return text[:MAX_STATEMENT_CHARACTERS].rsplit(" ", 1)[0] + " …"

@@ -19,7 +19,8 @@ _STOP_LIMIT_S: Final = 5.0
 class _Protocol(H11Protocol):
     """HTTP/1.1 whose requests know their transport, so that a fault can break the connection."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -32,9 +33,9 @@ Red badges are for visitors. """
 )
 
 
-def document(name: str, body: str, **more: object) -> Document:
-    facts: dict[str, object] = {"author": ("Lee Gu",), "modified_by": "Ann", **more}
-    return Document(f"https://x/{name}", name.split(".")[0], body, MODIFIED, **facts)  # type: ignore[arg-type]
+def document(name: str, body: str, **more: Any) -> Document:
+    facts: dict[str, Any] = {"author": ("Lee Gu",), "modified_by": "Ann", **more}
+    return Document(f"https://x/{name}", name.split(".")[0], body, MODIFIED, **facts)
 
 
 @pytest.fixture
@@ -130,6 +131,27 @@ def test_a_new_topic_leaves_the_old_one(tenant: Tenant, index: Index) -> None:
     assert memory.topic == "What does the canteen serve?"
 
 
+def test_a_follow_up_with_words_of_its_own_looks_further(tenant: Tenant, index: Index) -> None:
+    memory = Memory()
+    ask(tenant, index, "What does a new badge cost?", memory)
+
+    answer = ask(tenant, index, "and what about the heating of room 5?", memory)
+
+    assert Source("ticket", "https://x/ticket") in answer.sources
+
+
+def test_a_copy_of_a_document_adds_nothing() -> None:
+    copies = tuple(document(f"{name}.docx", "Lifts are checked twice a year.") for name in ("One", "Two"))
+    tenant = Tenant("T", "about", (ANN,), copies)
+    index = Index(copies)
+
+    answer = compose(tenant, index, ANN, Question("How often are lifts checked?", web=False), Memory())
+
+    index.close()
+    assert answer.text.count("Lifts are checked twice a year.") == 1
+    assert len(answer.sources) == 1
+
+
 def test_the_web_is_said_and_cited_when_it_is_on(tenant: Tenant, index: Index) -> None:
     answer = ask(tenant, index, "What does the canteen serve?", web=True)
 
@@ -164,7 +186,7 @@ def test_statements_are_sentences_items_and_rows_with_their_columns() -> None:
     text = (
         "A heading\n\nFirst sentence. Second one with a [link](https://x) and <b>tag</b>.[^1^]\n"
         "- an item\n2. another item\n\n| Who | Weeks |\n|:--|--:|\n| Carer | 16 |\n| | 8 |\n\n"
-        "```\ncode\n```\n> quoted words stand.\n\n> [!NOTE]\n\n| lonely | row |\n"
+        "```\ncode\n```\n> quoted \\*words\\* stand.\n\n> [!NOTE]\n\n| lonely | row |\n"
     )
 
     assert statements_of(text) == [
@@ -174,7 +196,7 @@ def test_statements_are_sentences_items_and_rows_with_their_columns() -> None:
         "another item",
         "Who: Carer; Weeks: 16",
         "Weeks: 8",
-        "quoted words stand.",
+        "quoted *words* stand.",
         "lonely, row",
     ]
 

@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from copilot_mcp.simulator import Simulator
+from copilot_mcp.simulator.conversations import MAX_CONVERSATIONS, Conversations
+from copilot_mcp.simulator.replies import GraphRefusalError
 
 UTC = {"timeZone": "Etc/UTC"}
 NO_WEB = {"webContext": {"isWebEnabled": False}}
@@ -234,6 +236,26 @@ async def test_a_malformed_turn_is_refused_and_not_counted(graph: httpx.AsyncCli
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BadRequest")
     assert (await asked(graph, conversation, "VPN"))["turnCount"] == 1
+
+
+@pytest.mark.anyio
+async def test_a_conversation_needs_no_body_and_takes_no_members(graph: httpx.AsyncClient) -> None:
+    without = await graph.post("/beta/copilot/conversations")
+    odd = await graph.post("/beta/copilot/conversations", json={"title": "Mine"})
+
+    assert (without.status_code, odd.status_code) == (201, 400)
+
+
+def test_the_oldest_conversation_is_forgotten_when_there_are_too_many(clock: Any) -> None:
+    conversations = Conversations(clock)
+    first = conversations.create("adele")
+    for _ in range(MAX_CONVERSATIONS):
+        last = conversations.create("adele")
+
+    with pytest.raises(GraphRefusalError), conversations.taking_turn(first.id, "adele"):
+        pass
+    with conversations.taking_turn(last.id, "adele") as held:
+        assert held.busy
 
 
 @pytest.mark.anyio

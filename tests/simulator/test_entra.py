@@ -10,6 +10,7 @@ import jwt
 import pytest
 
 from copilot_mcp.simulator import Simulator
+from copilot_mcp.simulator.sign_ins import EntraRefusalError, SignIns
 
 CLIENT_ID = "00000000-0000-4000-8000-00000000c0de"
 TENANT_ID = "00000000-0000-4000-8000-000000000001"
@@ -305,3 +306,19 @@ async def test_entra_can_be_down_or_busy(simulator: Simulator, login: httpx.Asyn
         "temporarily_unavailable",
     )
     assert (await login.get("/organizations/discovery/v2.0/keys")).status_code == 200
+
+
+def test_the_oldest_session_and_code_are_forgotten_when_there_are_too_many(simulator: Simulator, clock: Any) -> None:
+    sign_ins = SignIns(simulator.tenant, clock, interval_s=1, auto_approve="adele")
+    grant = sign_ins.redeem(sign_ins.start(CLIENT_ID, "Chat.Read")[0], CLIENT_ID)
+    first = sign_ins.refresh_token(grant)
+    for _ in range(10_000):
+        last = sign_ins.refresh_token(grant)
+    codes = [sign_ins.start(CLIENT_ID, "Chat.Read")[0] for _ in range(1_001)]
+
+    assert sign_ins.refresh(last, CLIENT_ID, "Chat.Read").scopes == ("Chat.Read",)
+    with pytest.raises(EntraRefusalError):
+        sign_ins.refresh(first, CLIENT_ID, "Chat.Read")
+    with pytest.raises(EntraRefusalError):
+        sign_ins.redeem(codes[0], CLIENT_ID)
+    assert sign_ins.redeem(codes[-1], CLIENT_ID).user.key == "adele"

@@ -102,6 +102,12 @@ def test_a_folder_named_as_the_root_site_keeps_its_name(tmp_path: Path) -> None:
     assert sorted(site.name for site in load_folder(str(tmp_path)).sites) == ["Documents", "Documents root"]
 
 
+def test_too_many_files_are_counted_and_left_out(folder: Path) -> None:
+    tenant = load_folder(folder, max_files=2)
+
+    assert (len(tenant.documents), tenant.skipped) == (2, 4)
+
+
 def test_an_empty_folder_is_an_empty_tenant(tmp_path: Path) -> None:
     tenant = load_folder(str(tmp_path))
 

@@ -2,13 +2,21 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import jwt
 import pytest
 
-from copilot_mcp.simulator import Simulator
+from copilot_mcp.simulator import Faults, Simulator
+from copilot_mcp.simulator.chat import Chat
+from copilot_mcp.simulator.conversations import Conversations
+from copilot_mcp.simulator.graph import Graph, GraphCall
+from copilot_mcp.simulator.replies import RequestIds
+from copilot_mcp.simulator.retrieval import Retrieval
+from copilot_mcp.simulator.search import Index
+from copilot_mcp.simulator.tokens import Tokens
 
 GRAPH = "https://graph.copilot-mcp.test"
 RETRIEVAL = {"queryString": "parental leave", "dataSource": "sharePoint"}
@@ -167,11 +175,24 @@ async def test_a_huge_body_is_refused(graph: httpx.AsyncClient) -> None:
     assert refusal(answer) == (413, "RequestEntityTooLarge")
 
 
-@pytest.mark.anyio
-async def test_a_person_who_left_the_tenant_is_refused(graph_of: Opener, simulator: Simulator, clock: Any) -> None:
-    client = await graph_of("adele")
-    token = client.headers["authorization"]
-    claims = jwt.decode(token.split()[1], options={"verify_signature": False})
+def test_a_person_who_left_the_tenant_is_refused(simulator: Simulator, clock: Any, waits: Any) -> None:
+    tokens, faults = Tokens(clock), Faults()
+    tenant = replace(simulator.tenant, users=simulator.users[:1])
+    index = Index(())
+    chat = Chat(tenant, lambda: index, faults, clock, Conversations(clock), waits)
+    graph = Graph(tenant, tokens, faults, chat, Retrieval(tenant, lambda: index, faults, clock))
+    token = tokens.access_token(simulator.users[1], "client", GRAPH, ["Files.Read.All"])
+    ids = RequestIds.of(clock(), None)
 
-    assert simulator.tenant.user(claims["oid"]) is simulator.users[0]
-    assert simulator.tenant.user("left@contoso.example") is None
+    reply = graph.answer(GraphCall("retrieval", "v1.0", "", "POST", f"Bearer {token}", b"{}", ids))
+
+    index.close()
+    assert reply.status == 401
+    assert reply.body["error"]["message"] == "The user of the token does not exist."
+
+
+@pytest.mark.anyio
+async def test_an_unreadable_content_length_is_no_matter(graph: httpx.AsyncClient, simulator: Simulator) -> None:
+    await graph.post("/v1.0/copilot/retrieval", content=b"{}", headers={"Content-Length": "many"})
+
+    assert simulator.trace[-1]["requestBytes"] == 0
