@@ -18,7 +18,6 @@ from copilot_mcp.server import build_server
 from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator, Tenant, load_company
 
-
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 

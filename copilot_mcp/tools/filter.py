@@ -9,11 +9,9 @@ from pydantic.alias_generators import to_camel
 
 from copilot_mcp.errors import ArgumentError
 from copilot_mcp.kql import (
-    Built,
     Condition,
     Diagnostic,
     Group,
-    Parsed,
     Properties,
     build,
     explain,
@@ -106,7 +104,6 @@ async def build_filter(request: BuildFilterRequest, context: ToolContext) -> Bui
     if typed == (request.expression is not None):
         both = "Conditions and `expression` exclude each other." if typed else "There is nothing to build or check."
         raise ArgumentError(both, "Give conditions in `all`, `any` or `none`, or one `expression`.")
-    from copilot_mcp.kql import build, parse, properties_for
 
     properties = properties_for(request.data_source)
     if request.expression is None:
@@ -136,7 +133,7 @@ class Findings:
 
 
 def _group(request: BuildFilterRequest) -> "Group":
-    from copilot_mcp.kql import Condition, Group
+    from copilot_mcp.kql import Group
 
     def conditions(given: list[FilterCondition] | None) -> tuple[Condition, ...]:
         return tuple(Condition(each.property, each.operator, tuple(each.values)) for each in given or ())
@@ -145,7 +142,6 @@ def _group(request: BuildFilterRequest) -> "Group":
 
 
 def _result(found: Findings, repairs: list[str], properties: "Properties", context: ToolContext) -> BuildFilterResult:
-    from copilot_mcp.kql import explain
 
     if found.tree is not None and found.text is not None:
         explanation = explain(found.tree, properties, now=context.now())
