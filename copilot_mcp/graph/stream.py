@@ -5,10 +5,10 @@ put `id:` behind the data, and field reports add CRLF, comments and missing blan
 its JSON object ends. Lines are cut from bytes and decoded whole, which keeps split characters together for free.
 """
 
-import json
-import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
+
+from copilot_mcp.graph.open_event import DECODER, UNREADABLE, OpenEvent
 
 Event = dict[str, Any]
 
@@ -17,12 +17,8 @@ EVENT_CAP_BYTES = 8 * 1024 * 1024
 
 _SLICE_BYTES = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
-_UNREADABLE = (ValueError, RecursionError)
-# Raw line breaks inside a string are what some streams really send.
-_parse = json.JSONDecoder(strict=False).decode
-_FIELD = re.compile(r"(?:id|event|retry):")
-_REST_OF_STRING = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*')
-_TOKEN = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)("?)|[{\[]|[}\]]')
+_parse, _parse_at = DECODER.decode, DECODER.raw_decode
+_STARTS_OF_NOTHING = b"\r\ni:er"  # of an empty line, `id`, a comment, `event`, `retry`
 
 
 class StreamReader:
@@ -45,22 +41,17 @@ class StreamReader:
         self._first_line = True
         self._too_long = False
         self._last_was_bad = False
-        self._open: _OpenEvent | None = None
+        self._open: OpenEvent | None = None
         self._events: list[Event] = []
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Take the next bytes, cut anywhere; return the events that they complete."""
-        for piece in chunk.splitlines(keepends=True):
-            if self._after_cr:
-                self._after_cr = False
-                if piece == b"\n":  # the second half of a CRLF whose first half ended the piece before
-                    continue
-            end = piece[-1]
-            if end == 0x0A or end == 0x0D:
-                self._after_cr = end == 0x0D
-                self._end_line(piece)
-            else:
-                self._hold(piece)
+        if self._after_cr or (b"\r" in chunk and chunk.count(b"\r") != chunk.count(b"\r\n")):
+            self._cut_at_any_line_end(chunk)
+        else:
+            self._cut_at_line_feeds(chunk)
+        if not self._events:
+            return []
         events, self._events = self._events, []
         return events
 
@@ -74,13 +65,43 @@ class StreamReader:
         events, self._events = self._events, []
         return events
 
+    def _cut_at_line_feeds(self, chunk: bytes) -> None:
+        """The common case, by `find`, which is many times faster than `splitlines`."""
+        position = 0
+        if self._pending or self._too_long:
+            position = chunk.find(b"\n") + 1
+            if not position:
+                self._hold(chunk)
+                return
+            self._end_line(chunk[:position])
+        while end := chunk.find(b"\n", position) + 1:
+            # Between two events, empty lines and stream fields mean nothing: two lines of three.
+            if self._open is not None or chunk[position] not in _STARTS_OF_NOTHING:
+                self._end_line(chunk[position:end])
+            position = end
+        if position < len(chunk):
+            self._hold(chunk[position:])
+
+    def _cut_at_any_line_end(self, chunk: bytes) -> None:
+        for piece in chunk.splitlines(keepends=True):
+            if self._after_cr:
+                self._after_cr = False
+                if piece == b"\n":  # the second half of a CRLF whose first half ended the piece before
+                    continue
+            end = piece[-1]
+            if end == 0x0A or end == 0x0D:
+                self._after_cr = end == 0x0D
+                self._end_line(piece)
+            else:
+                self._hold(piece)
+
     def _hold(self, piece: bytes) -> None:
         self._pending_size += len(piece)
-        if self._pending_size > self._cap:
+        if self._pending_size <= self._cap:
+            self._pending.append(piece)
+        else:
             self._pending.clear()
             self._too_long = True
-        if not self._too_long:
-            self._pending.append(piece)
 
     def _end_line(self, piece: bytes) -> None:
         if self._pending or self._too_long:
@@ -96,11 +117,23 @@ class StreamReader:
             self._give_up()
         elif self.done:
             return
-        elif self._open is None and piece.startswith(b"data: "):
-            # Nearly every event is such a line: decode it without copying it first.
-            self._begin(str(memoryview(piece)[6:], "utf-8", "replace"))
         else:
-            self._line(piece.decode("utf-8", "replace").rstrip("\r\n"))
+            line = piece.decode("utf-8", "replace")
+            start = 6 if line.startswith("data: {") else 5 if line.startswith("data:{") else 0
+            if self._open is not None or not start or not self._is_whole(line, start):
+                self._line(line.rstrip("\r\n"))
+
+    def _is_whole(self, line: str, start: int) -> bool:
+        """Nearly every event is one line that holds one object: read it in place."""
+        try:
+            event, end = _parse_at(line, start)
+        except UNREADABLE:
+            return False
+        if line[end:].strip():
+            return False
+        self._last_was_bad = False
+        self._events.append(event)
+        return True
 
     def _line(self, line: str) -> None:
         open_event = self._open
@@ -128,27 +161,23 @@ class StreamReader:
 
     def _begin(self, text: str) -> None:
         self._open = None
-        if text[:1].isspace():
-            text = text.lstrip()
-        if text.rstrip() == "[DONE]":
+        text = text.strip()
+        if text == "[DONE]":
             self.done = True
         elif text.startswith(("{", "[")):
-            try:
-                self._emit(_parse(text))
-            except _UNREADABLE:
-                self._open = _OpenEvent(text.rstrip("\r\n"))
-                if self._open.complete:
-                    self._give_up()
+            self._open = OpenEvent(text)
+            if self._open.complete:
+                self._finish(self._open)
         elif text:
             self._give_up()
         else:
-            self._open = _OpenEvent("")
+            self._open = OpenEvent("")
 
-    def _finish(self, open_event: "_OpenEvent") -> None:
+    def _finish(self, open_event: OpenEvent) -> None:
         for text in open_event.readings():
             try:
                 value = _parse(text)
-            except _UNREADABLE:
+            except UNREADABLE:
                 continue
             self._open = None
             self._emit(value)
@@ -166,90 +195,6 @@ class StreamReader:
         self.skipped += 1
         self._last_was_bad = True
         self._open = None
-
-
-class _OpenEvent:
-    """The lines of one event whose JSON object is not closed yet."""
-
-    def __init__(self, text: str) -> None:
-        self.size = 0
-        self._lines: list[str] = []
-        self._doubtful: list[int] = []
-        self._depth = 0
-        self._in_string = False
-        self._after_blank = False
-        self.started = bool(text)
-        if text:
-            self._append(text)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every bracket is closed."""
-        return self.started and self._depth <= 0 and not self._in_string
-
-    def is_overtaken_by(self, text: str) -> bool:
-        """Whether a `data:` line with this text is a new event, because this one was broken off.
-
-        Outside a string a blank line before it is enough; inside one the text must be a whole object.
-        """
-        text = text.lstrip()
-        if not self._after_blank or not text.startswith("{"):
-            return False
-        if not self._in_string:
-            return True
-        try:
-            _parse(text)
-        except _UNREADABLE:
-            return False
-        return True
-
-    def add(self, line: str) -> None:
-        """Append a line. Stream fields between two lines of an object are left out, as JSON has no such words."""
-        if not line.strip():
-            self._after_blank = True
-        elif not self._in_string:
-            if line.startswith("data:"):
-                line = line[5:]
-            elif _FIELD.match(line):
-                return
-            elif line.startswith(":"):
-                self._doubtful.append(len(self._lines))
-        self._append(line)
-
-    def readings(self) -> list[str]:
-        """What the lines may mean: all of them, or without those that look like comments."""
-        texts = ["\n".join(self._lines)]
-        if self._doubtful:
-            kept = (line for number, line in enumerate(self._lines) if number not in self._doubtful)
-            texts.append("\n".join(kept))
-        return texts
-
-    def _append(self, line: str) -> None:
-        self._lines.append(line)
-        self.size += len(line) + 1
-        position = 0
-        if self._in_string:
-            position = self._rest_of_string(line)
-        if not self._in_string:
-            self._count_brackets(line, position)
-
-    def _rest_of_string(self, line: str) -> int:
-        match = _REST_OF_STRING.match(line)
-        end = match.end() if match else 0
-        if line[end : end + 1] == '"':
-            self._in_string = False
-        return end + 1
-
-    def _count_brackets(self, line: str, position: int) -> None:
-        for token in _TOKEN.finditer(line, position):
-            bracket = token[0]
-            if bracket in "{[":
-                self._depth += 1
-            elif bracket in "}]":
-                self._depth -= 1
-            elif not token[2]:
-                self._in_string = True
-                return
 
 
 async def read_events(chunks: AsyncIterator[bytes], reader: StreamReader | None = None) -> AsyncGenerator[Event, None]:

@@ -86,6 +86,7 @@ def test_object_over_several_lines_is_put_together(stream: bytes, events: list[A
         b"data: {bad}\n\n",
         b"data: hello\n\n",
         b"data: 5\n\n",
+        b'data: {"a":1} {"b":2}\n\n',
         b"data: [1]\n\n",
         b'data: {"a":\n: x\nbad}\n\n',
         b'data: {"a": "cut in a string\n\n',
