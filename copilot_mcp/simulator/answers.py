@@ -29,7 +29,10 @@ __all__ = ["Memory", "Question", "compose"]
 
 MAX_DOCUMENTS = 3
 STATEMENTS_PER_DOCUMENT = 3
+STATEMENTS_OF_OPENING = 5
+PASSAGES_OF_OPENING = 2
 _SHARE_OF_BEST = 0.8
+_MIN_COVERAGE = 0.5
 _POINTING = re.compile(
     r"\b(it|its|they|them|their|theirs|that|this|those|these|he|she|him|her|else|more|there|former|latter)\b", re.I
 )
@@ -92,10 +95,10 @@ def compose(tenant: Tenant, index: Index, user: User, question: Question, memory
     draft = _Draft()
     if len(attached) < len(question.files):
         draft.say(f"I could not open {len(question.files) - len(attached)} of the files you named.\n\n")
-    for statement in best_statements(question.context, question.text, STATEMENTS_PER_DOCUMENT):
+    for statement in best_statements([("", each) for each in question.context], question.text, STATEMENTS_PER_DOCUMENT):
         draft.say(f"From what you added: {statement}", External(), "\n\n")
     about_properties = bool(_WHO_WROTE.search(question.text) or _WHEN_CHANGED.search(question.text))
-    _say_hits(draft, hits, topic, about_properties)
+    _say_hits(draft, finder, hits, topic, about_properties)
     if not draft.segments:
         draft.say(_NOTHING_MORE if follows else _NOTHING)
     if question.web:
@@ -133,20 +136,21 @@ class _Finder:
         if attached:
             found = self.index.search(topic, attached, limit=MAX_DOCUMENTS)
             missing = [number for number in attached if number not in {hit.number for hit in found}]
-            return (found + [self._opening(number) for number in missing])[:MAX_DOCUMENTS]
+            return (found + [self.opening(number) for number in missing])[:MAX_DOCUMENTS]
         earlier = self.readable.intersection(self.memory.documents) if follows else frozenset()
         for scope in (earlier, self.readable):
             found = self.index.search(topic, scope)
             if follows and _MORE_WANTED.search(text):
                 found = [fresh for hit in found if (fresh := self._fresh(hit))]
-            if found and (scope is self.readable or _fits(text, found)):
+            enough = follows or max((hit.coverage for hit in found), default=0.0) >= _MIN_COVERAGE
+            if found and enough and (scope is self.readable or _fits(text, found)):
                 floor = found[0].relevance * _SHARE_OF_BEST
                 return [hit for hit in found if hit.relevance >= floor][:MAX_DOCUMENTS]
         return []
 
-    def _opening(self, number: int) -> Hit:
-        """A document from its beginning, for a question that shares no word with it, such as a wish for a summary."""
-        passages = self.index.passages(number)[:3]
+    def opening(self, number: int) -> Hit:
+        """A document from its beginning, for a question that is about the whole of it."""
+        passages = self.index.passages(number)[:PASSAGES_OF_OPENING]
         return Hit(number, self.tenant.documents[number], tuple(Extract(passage, 0.5) for passage in passages))
 
     def _fresh(self, hit: Hit) -> Hit | None:
@@ -171,7 +175,7 @@ def _address(url: str) -> str:
     return unquote(url.split("?", 1)[0].split("#", 1)[0]).rstrip("/").casefold()
 
 
-def _say_hits(draft: _Draft, hits: Sequence[Hit], topic: str, about_properties: bool) -> None:
+def _say_hits(draft: _Draft, finder: _Finder, hits: Sequence[Hit], topic: str, about_properties: bool) -> None:
     names = [hit.document.filename for hit in hits]
     for hit in hits:
         document = hit.document
@@ -182,14 +186,23 @@ def _say_hits(draft: _Draft, hits: Sequence[Hit], topic: str, about_properties: 
         if about_properties:
             _say_properties(draft, document, named)
             continue
-        texts = [each.passage.text for each in hit.extracts]
-        statements = best_statements(texts, topic, STATEMENTS_PER_DOCUMENT, title=document.title)
-        statements = statements or statements_of("\n\n".join(texts))[:STATEMENTS_PER_DOCUMENT]
+        statements = _statements(finder, hit, topic)
         # copies of a document add nothing
         fresh = [each for each in statements if each not in draft.said]
         draft.said.update(fresh)
         if fresh:
             _say_document(draft, document, named, fresh)
+
+
+def _statements(finder: _Finder, hit: Hit, topic: str) -> list[str]:
+    """What of a document answers the question; its beginning, when the question only names the document."""
+    title = hit.document.title
+    if stems(topic) <= stems(title):
+        hit = finder.opening(hit.number)
+        return statements_of("\n\n".join(each.passage.text for each in hit.extracts))[:STATEMENTS_OF_OPENING]
+    passages = [(each.passage.heading, each.passage.text) for each in hit.extracts]
+    statements = best_statements(passages, topic, STATEMENTS_PER_DOCUMENT, title=title)
+    return statements or statements_of(passages[0][1])[:STATEMENTS_PER_DOCUMENT]
 
 
 def _say_document(draft: _Draft, document: Document, named: Segment, statements: Sequence[str]) -> None:

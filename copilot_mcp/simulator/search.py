@@ -6,12 +6,12 @@ ranking: the caller says which documents are in scope.
 """
 
 import hashlib
-import math
 import sqlite3
 import threading
 from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from math import log
 
 from copilot_mcp.simulator.passages import Passage, split_passages
 from copilot_mcp.simulator.tenant import Document
@@ -22,15 +22,21 @@ __all__ = ["Extract", "Hit", "Index", "shuffled"]
 EXTRACTS_PER_HIT = 3
 _MIN_COVERAGE = 0.2
 _SHARE_OF_BEST = 0.45
+_UNKNOWN_WORD = 0.6
+_MIN_COMPOUND_CHARACTERS = 5
 _BM25 = "bm25(passages, 4.0, 2.0, 1.0)"
 
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """A passage that answers the question, with its relevance between 0 and 1."""
+    """A passage that answers the question, with its relevance between 0 and 1.
+
+    `coverage` is the share of the question's words that it holds, weighed by how rare they are.
+    """
 
     passage: Passage
     relevance: float
+    coverage: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,11 @@ class Hit:
     def relevance(self) -> float:
         """That of the best extract."""
         return self.extracts[0].relevance
+
+    @property
+    def coverage(self) -> float:
+        """How much of the question the extracts hold, at best."""
+        return max(each.coverage for each in self.extracts)
 
 
 class Index:
@@ -96,49 +107,67 @@ class Index:
         """
         ranked = self._ranked(query_terms(question), scope)
         by_document: dict[int, list[Extract]] = {}
-        for rowid, relevance in ranked:
+        for rowid, relevance, coverage in ranked:
             number, passage = self._passages[rowid]
             extracts = by_document.setdefault(number, [])
             if len(extracts) < EXTRACTS_PER_HIT:
-                extracts.append(Extract(passage, relevance))
+                extracts.append(Extract(passage, relevance, coverage))
         hits = [Hit(number, self._documents[number], tuple(found)) for number, found in by_document.items()]
         return hits[: max(0, limit)]
 
-    def _ranked(self, terms: Sequence[str], scope: Collection[int]) -> list[tuple[int, float]]:
-        """Rows in scope with their relevance, best first."""
+    def _ranked(self, terms: Sequence[str], scope: Collection[int]) -> list[tuple[int, float, float]]:
+        """Rows in scope with their relevance and coverage, best first."""
         if not terms or not scope:
             return []
         with self._lock:
-            holding = [self._rows_with(term) for term in terms]
-            bm25 = self._bm25(terms)
+            holding, phrases = self._holding(terms)
+            bm25 = self._bm25(phrases)
         rows = [row for row in bm25 if self._passages[row][0] in scope]
         weights = [self._weight(len(found)) for found in holding]
         coverage = {row: self._coverage(row, holding, weights) for row in rows}
         floor = max(_MIN_COVERAGE, _SHARE_OF_BEST * max(coverage.values(), default=0.0))
         best = max((bm25[row] for row in rows), default=0.0) or 1.0
-        scores = {
-            row: round(min(0.99, 0.3 + 0.45 * coverage[row] + 0.24 * bm25[row] / best), 6)
+        scores = [
+            (row, round(min(0.99, 0.3 + 0.45 * coverage[row] + 0.24 * bm25[row] / best), 6), coverage[row])
             for row in rows
             if coverage[row] >= floor
-        }
-        return sorted(scores.items(), key=lambda each: (-each[1], each[0]))
+        ]
+        return sorted(scores, key=lambda each: (-each[1], each[0]))
 
-    def _rows_with(self, term: str) -> set[int]:
-        with closing(
-            self._database.execute("SELECT rowid FROM passages WHERE passages MATCH ?", (f'"{term}"',))
-        ) as all_:
-            return {row for (row,) in all_}
+    def _holding(self, terms: Sequence[str]) -> tuple[list[set[int]], list[str]]:
+        """The rows that hold each term, and the terms as they are searched for."""
+        holding: list[set[int]] = []
+        phrases: list[str] = []
+        for term in terms:
+            rows, phrase = self._rows_with(term), term
+            if not rows and len(term) >= _MIN_COMPOUND_CHARACTERS:
+                rows, phrase = self._rows_with_parts(term)
+            holding.append(rows)
+            phrases.append(phrase)
+        return holding, phrases
 
-    def _bm25(self, terms: Sequence[str]) -> dict[int, float]:
+    def _rows_with_parts(self, term: str) -> tuple[set[int], str]:
+        """A word nobody writes as one may stand as two: "setup" finds "set up"."""
+        splits = [f"{term[:place]} {term[place:]}" for place in range(2, len(term) - 1)]
+        found = [(self._rows_with(split), split) for split in splits]
+        return max(found, key=lambda each: len(each[0]))
+
+    def _rows_with(self, words: str) -> set[int]:
+        query = "SELECT rowid FROM passages WHERE passages MATCH ?"
+        with closing(self._database.execute(query, (f'"{words}"',))) as found:
+            return {row for (row,) in found}
+
+    def _bm25(self, phrases: Sequence[str]) -> dict[int, float]:
         """Positive BM25 by row; SQLite gives it negative, the best lowest."""
-        match = " OR ".join(f'"{term}"' for term in terms)
+        match = " OR ".join(f'"{phrase}"' for phrase in phrases)
         query = f"SELECT rowid, -{_BM25} FROM passages WHERE passages MATCH ?"
         with closing(self._database.execute(query, (match,))) as found:
             return {row: max(0.0, score) for row, score in found}
 
     def _weight(self, frequency: int) -> float:
-        """Inverse document frequency. A word nobody uses weighs like a rare one: it asks for something not here."""
-        return math.log(1 + (len(self._passages) + 1) / (max(frequency, 1) + 0.5))
+        """Inverse document frequency. A word nobody uses counts too: it asks for something that is not here."""
+        rarity = log(1 + (len(self._passages) + 1) / (max(frequency, 1) + 0.5))
+        return rarity if frequency else _UNKNOWN_WORD * rarity
 
     @staticmethod
     def _coverage(row: int, holding: Sequence[set[int]], weights: Sequence[float]) -> float:

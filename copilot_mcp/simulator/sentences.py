@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -20,6 +20,7 @@ _MARKER = re.compile(r"\[\^[^\]\s]*\^?\]")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _NUMBER_WANTED = re.compile(r"\b(how (many|much|long|often|old|far)|when|what (date|time|percentage))\b", re.I)
 _SHARE_OF_BEST = 0.4
+_RANK_FACTOR = 0.7
 _ESCAPE = re.compile(r"\\([*_\[\]#|<>])")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
 
@@ -96,29 +97,39 @@ def _plain(text: str) -> str:
     return text[:MAX_STATEMENT_CHARACTERS].rsplit(" ", 1)[0] + " …"
 
 
-def best_statements(texts: Iterable[str], question: str, count: int, *, title: str = "") -> list[str]:
-    """The statements that share most with the question, in reading order; none that share nothing.
+def best_statements(passages: Sequence[tuple[str, str]], question: str, count: int, *, title: str = "") -> list[str]:
+    """The statements of some (heading, text) passages, the best passage first, that answer the question best.
 
-    A word that few statements hold counts more, one of the document's title less: the whole document is about it.
-    Asked for a number, statements with digits count more. What follows a lone best statement explains it.
+    They come in reading order; statements that share nothing with the question are left out, unless their heading
+    does. A word that few statements hold counts more, one of the document's title less: the whole document is
+    about it. Asked for a number, statements with digits count more. What follows a lone best statement explains it.
     """
-    pool = list(dict.fromkeys(statement for each in texts for statement in statements_of(each)))
     wanted = stems(question)
-    held = [wanted & stems(text) for text in pool]
-    spread = Counter(stem for each in held for stem in each)
-    worth = {stem: log(1 + len(pool) / spread[stem]) for stem in spread}
-    worth |= {stem: worth[stem] / 4 for stem in stems(title) & worth.keys()}
+    found = {
+        text: place for place, (_, passage) in reversed(list(enumerate(passages))) for text in statements_of(passage)
+    }
+    pool = sorted(found, key=lambda text: found[text])
+    headings = [wanted & stems(heading.rsplit(" > ", 1)[-1]) for heading, _ in passages]
+    held = {text: wanted & stems(text) for text in pool}
+    worth = _worth(held.values(), stems(title), len(pool))
     for_number = bool(_NUMBER_WANTED.search(question))
-    weighed = [
-        Statement(text, order, _weight(text, sum(worth[stem] for stem in held[order]), for_number))
-        for order, text in enumerate(pool)
-        if held[order]
-    ]
+    weighed = []
+    for order, text in enumerate(pool):
+        place = found[text]
+        value = sum(worth[stem] for stem in held[text]) + sum(worth.get(stem, 0.5) for stem in headings[place]) / 2
+        if value:
+            weighed.append(Statement(text, order, _weight(text, value * _RANK_FACTOR**place, for_number)))
     best = sorted(weighed, key=lambda each: (-each.weight, each.order))[:count]
     orders = {each.order for each in best if each.weight >= best[0].weight * _SHARE_OF_BEST}
     if len(orders) == 1:
         orders |= {order + 1 for order in orders if order + 1 < len(pool)}
     return [pool[order] for order in sorted(orders)]
+
+
+def _worth(held: Collection[frozenset[str]], title: frozenset[str], total: int) -> dict[str, float]:
+    spread = Counter(stem for each in held for stem in each)
+    worth = {stem: log(1 + total / count) for stem, count in spread.items()}
+    return worth | {stem: worth[stem] / 4 for stem in title & worth.keys()}
 
 
 def _weight(text: str, worth: float, for_number: bool) -> float:

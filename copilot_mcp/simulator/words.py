@@ -12,13 +12,15 @@ MAX_TERMS = 24
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _STOP_WORDS = """
-a about above after again all also am an and any anyone anything are as at be because been before being below
-between both but by can could did do does doing down during each either else ever every few for from further get
-give go had has have having he her here hers him his how i if in into is it its itself just know let like list many
-may me might more most much must my need no nor not now of off on once one only or other our ours out over own
-people per please same say says shall she should show so some such tell than that the their theirs them then there
-these they thing this those through to too under until up upon us use using very via want was we were what when
-where whether which while who whom whose why will with within without would you your yours
+a about above actually after again all also am an and answer any anyone anything are as ask at be because been
+before being below between both but by can concerning could currently describe details did do does doing down during
+each either else ever every exactly explain few find for from further get give go had has have having he hello her
+here hers hi him his how i if in info information into is it its itself just know let like list many may me might
+more most much must my need no nor not now of off on once one only or other our ours out over own people per please
+question regarding same say says shall she should show so some such summarise summarize tell than thanks that the
+their theirs them then there these they thing this those through to too under until up upon us use using very via
+want was we were what when where whether which while who whom whose why will with within without would you your
+yours
 """
 _STOP = frozenset(_STOP_WORDS.split())
 _ENDINGS = (

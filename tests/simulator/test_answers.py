@@ -73,6 +73,12 @@ def test_a_statement_is_cited_and_the_author_named(tenant: Tenant, index: Index)
     assert answer.label == LOW
 
 
+def test_a_question_that_only_names_a_document_gets_its_beginning(tenant: Tenant, index: Index) -> None:
+    answer = ask(tenant, index, "Tell me about badges")
+
+    assert "- Lost badges are blocked at once.[^1^]\n- A new badge costs 15 euros.[^1^]\n" in answer.text
+
+
 def test_what_a_person_may_not_read_is_as_if_it_were_not_there(tenant: Tenant, index: Index) -> None:
     answer = ask(tenant, index, "When is project Zebra due?")
 
@@ -209,11 +215,11 @@ def test_a_very_long_statement_is_shortened_at_a_word() -> None:
 
 
 def test_statements_that_share_nothing_are_not_chosen() -> None:
-    assert best_statements(["Nothing here fits."], "budget", 3) == []
+    assert best_statements([("", "Nothing here fits.")], "budget", 3) == []
     assert best_statements([], "budget", 3) == []
 
 
 def test_asked_for_a_number_digits_count_more() -> None:
-    texts = ["Parents take leave in peace. Leave lasts 16 weeks. The office is blue."]
+    passages = [("", "Parents take leave in peace. Leave lasts 16 weeks. The office is blue.")]
 
-    assert best_statements(texts, "How long is leave?", 1) == ["Leave lasts 16 weeks.", "The office is blue."]
+    assert best_statements(passages, "How long is leave?", 1) == ["Leave lasts 16 weeks.", "The office is blue."]

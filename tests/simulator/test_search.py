@@ -70,6 +70,11 @@ def test_the_limit_counts_documents(index: Index) -> None:
     assert index.search("soup vpn leave trains", {0, 1, 2, 3}, limit=0) == []
 
 
+def test_a_word_nobody_writes_as_one_is_tried_as_two(index: Index) -> None:
+    assert titles(index, "How to setup corporate VPN?") == ["VPN access"]
+    assert titles(index, "setupp") == []
+
+
 def test_search_syntax_in_a_question_is_only_words(index: Index) -> None:
     assert titles(index, 'vpn" OR title:* NEAR(corporate -"') == ["VPN access"]
 
