@@ -9,7 +9,8 @@ import click
 from copilot_mcp.cli._account import missing_scope_lines, require_client_id, where_kept
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import account_options, log_option
-from copilot_mcp.cli._services import open_credential, sign_in_scopes
+from copilot_mcp.cli._services import LocalTenant, open_credential, sign_in_scopes
+from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
 from copilot_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,29 +20,50 @@ __all__ = ["command"]
 
 
 @click.command("login")
+@click.option(
+    "--simulate-url",
+    envvar="COPILOT_MCP_SIMULATE_URL",
+    show_envvar=True,
+    help="Try the sign-in at the simulated tenant that runs at this loopback address; nothing is kept.",
+)
 @account_options
 @log_option
-def command(cloud: str, tenant: str, client_id: str | None, cache: Literal["plain", "memory"], log_level: str) -> None:
+def command(
+    simulate_url: str | None,
+    cloud: str,
+    tenant: str,
+    client_id: str | None,
+    cache: Literal["plain", "memory"],
+    log_level: str,
+) -> None:
     """Sign in to Microsoft 365 by device code.
 
     The sign-in is kept for `serve`, `status` and later sign-ins of this profile.
     """
-    settings = Settings(cloud, tenant, require_client_id(client_id), cache=cache)
-    if cache == "memory":
-        raise click.UsageError(
-            "--cache memory keeps nothing after this command: leave it out, so that `serve` finds the sign-in."
-        )
     start_logging(log_level)
+    joined = chosen_tenant(
+        simulate=False, simulate_url=simulate_url, documents=None, user=None, signed_out=simulate_url is not None
+    )
+    if joined is not None:
+        settings = simulated_settings(Settings(cloud, tenant, client_id))
+    else:
+        settings = Settings(cloud, tenant, require_client_id(client_id), cache=cache)
+        if cache == "memory":
+            raise click.UsageError(
+                "--cache memory keeps nothing after this command: leave it out, so that `serve` finds the sign-in."
+            )
     try:
-        anyio.run(_login, settings)
+        anyio.run(_login, settings, joined)
     except KeyboardInterrupt:
         raise click.ClickException("Cancelled; nobody was signed in.") from None
 
 
-async def _login(settings: Settings) -> None:
+async def _login(settings: Settings, joined: LocalTenant | None) -> None:
     from copilot_mcp.auth import open_http
 
-    async with open_http() as http:
+    if joined is not None:
+        click.echo("This is a simulated tenant, not Microsoft 365.", err=True)
+    async with open_http(await joined.open() if joined else None) as http:
         credential = open_credential(settings, http)
         attempt = await credential.start_sign_in(sign_in_scopes())
         show(attempt)

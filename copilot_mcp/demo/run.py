@@ -7,9 +7,10 @@ from pathlib import Path
 from copilot_mcp.demo import steps
 from copilot_mcp.demo.host import launched
 from copilot_mcp.demo.person import signed_in
-from copilot_mcp.demo.scenario import scenario_for
+from copilot_mcp.demo.scenario import BUILT_IN_SCOPE, questions_for, scenario_for
 from copilot_mcp.demo.screen import Screen
 from copilot_mcp.demo.trace import Trace
+from copilot_mcp.errors import CopilotMcpError
 from copilot_mcp.simulator import Simulator, load_company, load_folder
 
 __all__ = ["run_demo"]
@@ -30,11 +31,16 @@ async def run_demo(screen: Screen, question: str | None = None, documents: Path 
             tenant = load_company() if documents is None else load_folder(str(documents))
             simulator = stack.enter_context(Simulator(tenant, pace=STREAM_PACE_S))
             url = simulator.start()
-            scenario = scenario_for(tenant, question, built_in=documents is None)
+            if not tenant.documents:
+                raise CopilotMcpError(f"{documents} holds no Markdown, text or HTML file.", "Name a folder that does.")
             steps.introduce(screen, tenant, url)
         log = Trace(simulator, screen if trace else None)
         with screen.step("Sign in by device code"), log:
-            person = await stack.enter_async_context(signed_in(screen, simulator, url, scenario.first))
+            person = await stack.enter_async_context(signed_in(screen, simulator, url, tenant.users[0]))
+            asked = questions_for(tenant, question, built_in=documents is None)
+            chosen = documents is not None or question is not None
+            scope = await steps.best_site(person, tenant, asked[0]) if chosen else BUILT_IN_SCOPE
+            scenario = scenario_for(tenant, *asked, scope)
         with screen.step("Start `copilot-mcp serve` as a host does, and list its tools"), log:
             host = await stack.enter_async_context(launched(url, scenario.first.key))
             await steps.list_tools(screen, host)

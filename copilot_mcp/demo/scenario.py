@@ -1,12 +1,11 @@
 """What the demo asks: written for the built-in company, derived from the documents for any other folder."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from copilot_mcp.simulator import Document, Tenant, User
 
-__all__ = ["Scenario", "scenario_for"]
+__all__ = ["BUILT_IN_SCOPE", "Scenario", "questions_for", "scenario_for", "site_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +33,30 @@ class Scenario:
     scope: str
 
 
-def scenario_for(tenant: Tenant, question: str | None, *, built_in: bool) -> Scenario:
-    """The scenario for `tenant`; a given `question` is asked in every step."""
-    first, second = tenant.users[0], tenant.users[1]
-    shared = [each for each in _readable(tenant, second) if each.source == "sharePoint"]
-    seen = {each.url for each in shared}
-    private = [each for each in _readable(tenant, first) if each.url not in seen and each.source == "sharePoint"]
+BUILT_IN_SCOPE = "https://contoso.sharepoint.com/sites/HR1/"
+BUILT_IN_QUESTION = "How many weeks of parental leave do we get?"
+BUILT_IN_RIGHTS_QUESTION = "What is the state of the Fabrikam matter?"
+
+
+def questions_for(tenant: Tenant, question: str | None, *, built_in: bool) -> tuple[str, str]:
+    """What is asked, and what is asked as both people; a given `question` is both."""
+    if question:
+        return question, question
     if built_in:
-        scope = "https://contoso.sharepoint.com/sites/HR1/"
-        asked, about_rights = "How many weeks of parental leave do we get?", "What is the state of the Fabrikam matter?"
-    else:
-        scope = _busiest_site(tenant, shared)
-        asked = _about(_longest(each for each in shared if each.url.startswith(scope)))
-        about_rights = _about(_longest(private or shared))
+        return BUILT_IN_QUESTION, BUILT_IN_RIGHTS_QUESTION
+    shared = [each for each in _readable(tenant, tenant.users[1]) if each.source == "sharePoint"]
+    seen = {each.url for each in shared}
+    private = [each for each in _readable(tenant, tenant.users[0]) if each.url not in seen]
+    return _about(_longest(shared or private)), _about(_longest(private or shared))
+
+
+def scenario_for(tenant: Tenant, asked: str, about_rights: str, scope: str) -> Scenario:
+    """The scenario for `tenant`, with the filter that `scope` asks for."""
     return Scenario(
-        first=first,
-        second=second,
-        question=question or asked,
-        rights_question=question or about_rights,
+        first=tenant.users[0],
+        second=tenant.users[1],
+        question=asked,
+        rights_question=about_rights,
         follow_up="Who wrote that, and what else does it say?",
         conditions=[
             {"property": "Path", "operator": "startsWith", "values": [scope]},
@@ -62,16 +67,14 @@ def scenario_for(tenant: Tenant, question: str | None, *, built_in: bool) -> Sce
     )
 
 
+def site_of(tenant: Tenant, url: str) -> str:
+    """The address, with its final slash, of the site that `url` lies in; its folder where no site is known."""
+    sites = [f"{site.url.rstrip('/')}/" for site in tenant.sites]
+    return max((site for site in sites if url.startswith(site)), key=len, default=url.rpartition("/")[0] + "/")
+
+
 def _readable(tenant: Tenant, user: User) -> list[Document]:
     return [each for each in tenant.documents if each.readers & user.principals]
-
-
-def _busiest_site(tenant: Tenant, documents: list[Document]) -> str:
-    """The address, with its final slash, of the site that holds most of `documents`."""
-    counts = Counter(
-        site.url for each in documents for site in tenant.sites if each.url.startswith(f"{site.url.rstrip('/')}/")
-    )
-    return f"{counts.most_common(1)[0][0].rstrip('/')}/"
 
 
 def _longest(documents: Iterable[Document]) -> Document:

@@ -1,16 +1,18 @@
 """The steps of the demo, each a sentence or two about what is seen."""
 
+import re
 from typing import Any
 
 from copilot_mcp.demo.host import Host
 from copilot_mcp.demo.person import Person
-from copilot_mcp.demo.scenario import Scenario
+from copilot_mcp.demo.scenario import Scenario, site_of
 from copilot_mcp.demo.screen import Screen
 from copilot_mcp.errors import CopilotMcpError
 from copilot_mcp.simulator import Tenant
 
 __all__ = [
     "ask_as_both",
+    "best_site",
     "build_filter",
     "chat",
     "farewell",
@@ -44,6 +46,20 @@ async def list_tools(screen: Screen, host: Host) -> None:
         screen.good(line)
 
 
+async def best_site(person: Person, tenant: Tenant, question: str) -> str:
+    """The site of the best answer to `question`, found without any filter.
+
+    Raises:
+        CopilotMcpError: Nothing answers it.
+    """
+    _, answer = await person.post("/v1.0/copilot/retrieval", {"queryString": question, "dataSource": "sharePoint"})
+    hits = answer.get("retrievalHits", [])
+    if not hits:
+        raise CopilotMcpError(f"No document answers {question!r}.", "Ask another question.")
+    best = max(hits, key=lambda hit: max(extract.get("relevanceScore", 0.0) for extract in hit["extracts"]))
+    return site_of(tenant, best["webUrl"])
+
+
 async def send_raw(screen: Screen, person: Person, scenario: Scenario) -> None:
     """Graph answers a filter that it cannot read with 200 and everything."""
     screen.say(f"filterExpression: {scenario.malformed}")
@@ -51,13 +67,9 @@ async def send_raw(screen: Screen, person: Person, scenario: Scenario) -> None:
     status, answer = await person.post("/v1.0/copilot/retrieval", body)
     urls = [hit["webUrl"] for hit in answer.get("retrievalHits", ())]
     outside = [url for url in urls if not url.startswith(scenario.scope)]
-    if status != 200 or not outside:
-        raise CopilotMcpError(
-            f"The raw filter was expected to be ignored; status {status}, {len(outside)} hits outside."
-        )
-    screen.bad(
-        f"HTTP {status}, {len(urls)} hits, {len(outside)} of them outside {scenario.scope} - and no word about it:"
-    )
+    if status != 200:
+        raise CopilotMcpError(f"The raw filter was expected to be ignored, but the answer was {status}.")
+    screen.bad(f"HTTP {status}, {len(urls)} hits, {len(outside)} of them outside {scenario.scope} - without a word:")
     for url in outside[:_SHOWN_HITS]:
         screen.quote(url)
 
@@ -129,12 +141,22 @@ async def follow_up(screen: Screen, host: Host, scenario: Scenario, conversation
 
 async def _turn(screen: Screen, host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
     sizes: list[int] = []
-    text, result = await host.call("copilot_chat", arguments, on_text=lambda so_far: sizes.append(len(so_far)))
+    _, result = await host.call("copilot_chat", arguments, on_text=lambda so_far: sizes.append(len(so_far)))
     if not sizes:
         raise CopilotMcpError("No progress arrived while the answer was being written.")
-    screen.say(f"progress: {' → '.join(f'{size} characters' for size in sizes)}")
-    screen.quote(text)
+    screen.say(f"progress: {' → '.join(str(size) for size in sizes)} characters")
+    screen.quote(_without_addresses(result["answer"]), most=_SHOWN_LINES)
+    for source in result["citations"]:
+        if "number" in source:
+            screen.quote(f"[{source['number']}] {source['title']} <{source['url']}>")
+    web = "on" if result["webEnabled"] else "off"
+    screen.good(f"Turn {result['turnCount']}, complete: {result['complete']}, web search {web}.")
     return result
+
+
+def _without_addresses(markdown: str) -> str:
+    """The answer for a terminal: the words of each link, without its address."""
+    return re.sub(r"\[([^\[\]]+)\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*\)", r"[\1]", markdown)
 
 
 def farewell(screen: Screen, seconds: float) -> None:

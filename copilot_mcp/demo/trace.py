@@ -9,6 +9,7 @@ from copilot_mcp.simulator import Simulator
 __all__ = ["Trace"]
 
 _SHOWN_LINES = 40
+_GRAPH = ("/v1.0/", "/beta/")
 
 
 class Trace:
@@ -27,7 +28,7 @@ class Trace:
     ) -> None:
         exchanges = list(self._simulator.exchanges)
         if self._screen is not None:
-            for exchange in exchanges[self._seen :]:
+            for exchange in (each for each in exchanges[self._seen :] if each["path"].startswith(_GRAPH)):
                 self._screen.say("trace:")
                 self._screen.quote(json.dumps(exchange, indent=1, ensure_ascii=False), most=_SHOWN_LINES)
         self._seen = len(exchanges)

@@ -1,0 +1,114 @@
+"""The demo as a person runs it: real child processes, every step, and a clear end when one fails."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from copilot_mcp.cli import app
+from copilot_mcp.demo import Screen
+
+STEPS = [
+    "1. A Microsoft 365 tenant on this machine",
+    "2. Sign in by device code",
+    "3. Start `copilot-mcp serve` as a host does, and list its tools",
+    "4. Why this exists: a malformed filter, sent raw to Graph",
+    "5. The same filter through copilot_retrieve",
+    "6. build_filter makes one that holds",
+    "7. copilot_retrieve with that filter",
+    "8. The same question asked by two people with different rights",
+    "9. copilot_chat, its text arriving as progress",
+    "10. A follow-up in the same conversation",
+]
+
+
+def demo(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["demo", *arguments], prog_name="copilot-mcp")
+
+
+def headings(output: str) -> list[str]:
+    return re.findall(r"^\d+\. .*$", output, re.MULTILINE)
+
+
+def test_the_built_in_company_shows_every_step() -> None:
+    result = demo()
+    assert result.exit_code == 0, result.output
+    assert headings(result.stdout) == STEPS
+    assert len(re.findall(r"^   \[\d+\.\d\d s\]$", result.stdout, re.MULTILINE)) == len(STEPS)
+    text = " ".join(result.stdout.split())
+    for sentence in (
+        "Contoso is fiction.",
+        "and enter the code",
+        "Adele Vance, approves it now",
+        "Server: Microsoft 365 Copilot (simulated tenant)",
+        "HTTP 200,",
+        "of them outside https://contoso.sharepoint.com/sites/HR1/ - without a word:",
+        "Refused, nothing was sent:",
+        'Write: Path:"https://contoso.sharepoint.com/sites/HR1/" AND | LastModifiedTime>2020-01-01',
+        "hits lie inside the filter.",
+        "Megan Bowen gets",
+        "progress: ",
+        "Turn 1, complete: True, web search off.",
+        "Turn 2, complete: True, web search off.",
+        "nothing left this machine.",
+    ):
+        assert sentence in text
+    assert "Bearer" not in result.output
+
+
+def test_a_folder_of_documents_with_a_question_and_a_trace(tmp_path: Path) -> None:
+    for folder, name, words in (
+        ("Engineering", "pumps.md", "---\nauthor: Ada\n---\n# Pumps\n\nA pump moves 40 litres a minute.\n"),
+        ("Engineering", "valves.txt", "Valves close a pump line. They are checked each month.\n"),
+        ("Sales", "prices.html", "<html><title>Prices</title><body><p>A pump costs 900 euros.</p></body></html>"),
+    ):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / name).write_text(words, "utf-8")
+    result = demo("How much does a pump move?", "--documents", str(tmp_path), "--trace")
+    assert result.exit_code == 0, result.output
+    assert headings(result.stdout) == STEPS
+    assert "3 documents, 2 sites" in " ".join(result.stdout.split())
+    assert '"path": "/v1.0/copilot/retrieval"' in result.stdout
+    for secret in ("Bearer", "access_token", "refresh_token", "device_code", "eyJ"):
+        assert secret not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "question", "sentence"),
+    [
+        (None, None, "holds no Markdown, text or HTML file."),
+        ("# Pumps\n\nA pump moves 40 litres.\n", "xylophone?", "No document answers 'xylophone?'."),
+    ],
+)
+def test_a_step_that_fails_ends_with_1_and_a_sentence(
+    tmp_path: Path, words: str | None, question: str | None, sentence: str
+) -> None:
+    if words is not None:
+        (tmp_path / "page.md").write_text(words, "utf-8")
+    result = demo(*([question] if question else []), "--documents", str(tmp_path))
+    assert result.exit_code == 1
+    assert "Error: The demo stopped: " in result.stderr
+    assert sentence in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output
+
+
+def test_the_screen_wraps_counts_and_colours() -> None:
+    lines: list[str] = []
+    times = iter([1.0, 3.5])
+    screen = Screen(lines.append, colour=True, width=20, clock=lambda: next(times))
+    with screen.step("First"):
+        screen.say("one two three four five")
+        screen.quote("a\nb\nc", most=2)
+        screen.bad("no")
+    assert lines == [
+        "",
+        "\033[1m\033[36m1. First\033[0m",
+        "   one two three",
+        "   four five",
+        "\033[2m   | a\033[0m",
+        "\033[2m   | b\033[0m",
+        "\033[2m   | … 1 more lines\033[0m",
+        "\033[31m   no\033[0m",
+        "\033[2m   [2.50 s]\033[0m",
+    ]

@@ -1,0 +1,224 @@
+"""The command line in process: what each command prints, and how it ends."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from click.testing import CliRunner, Result
+
+from copilot_mcp.auth import CLOUDS, Credential, LoopbackTransport, TokenCache, open_http
+from copilot_mcp.cli import app
+from copilot_mcp.cli._simulated import JoinedTenant, StartedTenant, load_tenant
+from copilot_mcp.cli.serve import host_configuration, start_up_secret
+from copilot_mcp.errors import SettingsError
+from copilot_mcp.simulator import Simulator, Tenant
+
+CLIENT = "00001111-aaaa-2222-bbbb-3333cccc4444"
+SCOPES = ("Files.Read.All", "Sites.Read.All")
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own, no variables of ours, and a network that answers nothing."""
+    for name, value in {"HOME": tmp_path, "XDG_DATA_HOME": tmp_path / "data", "LOCALAPPDATA": tmp_path}.items():
+        monkeypatch.setenv(name, str(value))
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    return tmp_path
+
+
+@pytest.fixture
+def run(home: Path) -> Run:
+    """Runs a command; its own logging configuration is undone by the next one."""
+
+    def invoked(*arguments: str, **variables: str) -> Result:
+        return CliRunner().invoke(app, arguments, env=variables, prog_name="copilot-mcp")
+
+    return invoked
+
+
+@pytest.fixture
+def tenant(company: Tenant) -> Iterator[Simulator]:
+    """A tenant on a socket where Adele approves every sign-in at once."""
+    with Simulator(company, auto_approve="adele") as simulator:
+        simulator.start()
+        yield simulator
+
+
+@pytest.fixture
+def signed_in(home: Path, tenant: Simulator) -> TokenCache:
+    """A stored sign-in of the app `CLIENT`, as a real one would be found."""
+    cache = TokenCache.of("default", "global", "organizations", CLIENT)
+    cloud = CLOUDS["simulated"]
+
+    async def sign_in() -> None:
+        async with open_http(LoopbackTransport(tenant.url)) as http:
+            credential = Credential(cloud, cloud.tenant_id or "", cloud.client_id or "", cache, http)
+            await credential.finish_sign_in(await credential.start_sign_in(SCOPES))
+
+    anyio.run(sign_in)
+    return cache
+
+
+def test_version_and_an_unknown_command(run: Run) -> None:
+    assert run("--version").output.startswith("copilot-mcp, version 0.")
+    unknown = run("lgin")
+    assert unknown.exit_code == 2
+    assert "No such command 'lgin'" in unknown.stderr
+
+
+@pytest.mark.parametrize("command", ["login", "status", "logout"])
+def test_a_missing_client_id_is_named(run: Run, command: str) -> None:
+    result = run(command)
+    assert result.exit_code == 1
+    assert "--client-id (or COPILOT_MCP_CLIENT_ID) is missing" in result.stderr
+
+
+def test_login_shows_page_and_code_and_says_what_is_kept(run: Run, tenant: Simulator) -> None:
+    result = run("login", "--simulate-url", tenant.url)
+    assert result.exit_code == 0, result.output
+    assert f"open {tenant.url}/devicelogin" in result.stderr
+    assert "enter the code " in result.stderr
+    assert "simulated tenant" in result.stderr
+    assert result.stdout.startswith("Signed in as Adele Vance <adele@contoso.example>")
+    assert "kept in memory only" in result.stdout
+
+
+def test_login_that_would_keep_nothing_is_refused(run: Run) -> None:
+    result = run("login", "--client-id", CLIENT, "--cache", "memory")
+    assert result.exit_code == 2
+    assert "keeps nothing" in result.stderr
+
+
+def test_login_without_a_network_says_so(run: Run) -> None:
+    result = run("login", "--client-id", CLIENT)
+    assert result.exit_code == 1
+    assert "login.microsoftonline.com" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_login_at_an_address_that_is_not_loopback_is_refused(run: Run) -> None:
+    result = run("login", "--simulate-url", "http://contoso.example")
+    assert result.exit_code == 1
+    assert "cannot be joined" in result.stderr
+
+
+def test_status_signed_out_ends_with_1(run: Run) -> None:
+    result = run("status", "--client-id", CLIENT)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        f"Cloud global, tenant organizations, client {CLIENT}.",
+        "Signed out. Run `copilot-mcp login`.",
+    ]
+
+
+def test_status_shows_account_permissions_and_place(run: Run, signed_in: TokenCache) -> None:
+    result = run("status", COPILOT_MCP_CLIENT_ID=CLIENT)
+    assert result.exit_code == 0, result.output
+    assert "Signed in as Adele Vance <adele@contoso.example>" in result.stdout
+    assert f"kept in {signed_in.path}: readable by you alone, NOT encrypted" in result.stdout
+    assert "Not granted: " in result.stdout
+    assert "copilot_chat needs them" in result.stdout
+
+
+def test_status_of_the_simulated_tenant_cannot_be_mistaken(run: Run, home: Path) -> None:
+    result = run("status", "--simulate")
+    assert result.exit_code == 0
+    assert "simulated tenant: not Microsoft 365" in result.stdout
+    assert "kept in memory only" in result.stdout
+    assert list(home.iterdir()) == []
+
+
+def test_logout_forgets_the_sign_in(run: Run, signed_in: TokenCache) -> None:
+    first, second = run("logout", "--client-id", CLIENT), run("logout", "--client-id", CLIENT)
+    assert first.stdout.splitlines()[0] == "Signed out adele@contoso.example."
+    assert second.stdout.splitlines()[0] == "Nobody was signed in."
+    assert not signed_in.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--documents", "."], "--documents needs --simulate or --simulate-url."),
+        (["--as", "megan", "--signed-out"], "--as, --signed-out needs --simulate or --simulate-url."),
+        (["--simulate-url", "http://127.0.0.1:1", "--documents", "."], "does not go with --simulate-url"),
+        (["--time-zone", "W. Europe Standard Time"], "write Europe/Berlin"),
+        (["--transport", "http", "--host", "0.0.0.0", "--simulate"], "--host 0.0.0.0 is not a loopback address."),
+        (["--transport", "http", "--host", "contoso.example"], "--host contoso.example is not a loopback address."),
+        (["--port", "70000"], "70000 is not in the range"),
+        (["--documents", "no/such/folder", "--simulate"], "does not exist"),
+    ],
+)
+def test_options_of_serve_that_cannot_be_are_refused(run: Run, arguments: list[str], sentence: str) -> None:
+    result = run("serve", *arguments)
+    assert result.exit_code in (1, 2)
+    assert sentence in " ".join(result.stderr.split())
+
+
+def test_a_port_that_is_taken_is_named(run: Run, tenant: Simulator) -> None:
+    port = tenant.url.rsplit(":", 1)[1]
+    served = run("serve", "--transport", "http", "--port", port, "--simulate")
+    simulated = run("simulate", "--port", port)
+    assert (served.exit_code, simulated.exit_code) == (1, 1)
+    assert f"Port {port} on 127.0.0.1 cannot be used" in served.stderr
+    assert f"Port {port} cannot be used" in simulated.stderr
+
+
+def test_the_secret_comes_from_the_environment_or_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COPILOT_MCP_SECRET", raising=False)
+    assert start_up_secret(fictional=True) is None
+    assert len(start_up_secret(fictional=False) or "") == 43
+    monkeypatch.setenv("COPILOT_MCP_SECRET", "x" * 32)
+    assert start_up_secret(fictional=True) == "x" * 32
+    monkeypatch.setenv("COPILOT_MCP_SECRET", "short")
+    with pytest.raises(SettingsError, match="fewer than 32 characters"):
+        start_up_secret(fictional=False)
+
+
+def test_the_configuration_to_paste_is_json() -> None:
+    text = host_configuration("http://127.0.0.1:8765/mcp", "abc")
+    entry = json.loads(text.split("\n", 1)[1])["mcpServers"]["copilot-mcp"]
+    assert entry == {
+        "type": "http",
+        "url": "http://127.0.0.1:8765/mcp",
+        "headers": {"Authorization": "Bearer abc"},
+    }
+    assert "headers" not in host_configuration("http://127.0.0.1:8765/mcp", None)
+
+
+def test_a_folder_without_documents_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="holds no Markdown, text or HTML file"):
+        load_tenant(tmp_path)
+
+
+def test_a_folder_of_documents_becomes_a_tenant(tmp_path: Path) -> None:
+    (tmp_path / "HR").mkdir()
+    (tmp_path / "HR" / "leave.md").write_text("# Leave\n\nSixteen weeks.\n", "utf-8")
+    (document,) = load_tenant(tmp_path).documents
+    assert document.title == "Leave"
+
+
+@pytest.mark.anyio
+async def test_a_started_tenant_refuses_a_user_it_does_not_know() -> None:
+    local = StartedTenant(None, "nobody", signs_in=True)
+    with pytest.raises(SettingsError, match="Known are adele, megan"):
+        await local.open()
+    await local.aclose()
+
+
+@pytest.mark.anyio
+async def test_joining_names_what_is_missing(company: Tenant) -> None:
+    attempt: Any = type("Attempt", (), {"user_code": "NONE"})
+    with Simulator(company) as simulator:
+        url = simulator.start()
+        with pytest.raises(SettingsError, match="Known are adele, megan"):
+            await JoinedTenant(url, "nobody", signs_in=True).approve(attempt)
+        with pytest.raises(SettingsError, match="does not answer as a simulated tenant"):
+            await JoinedTenant(f"{url}/elsewhere", "adele", signs_in=True).approve(attempt)
+    with pytest.raises(SettingsError, match="does not answer as a simulated tenant"):
+        await JoinedTenant(url, "adele", signs_in=True).approve(attempt)
