@@ -130,6 +130,8 @@ def _finish(cursor: Cursor, head: Head, raw: RawValue, spaced: bool) -> None:
         if more:
             typed, value, raw = more, None, RawValue(more, True, (raw.span[0], cursor.tokens[cursor.position - 1].end))
     if known is not None and value is not None and head.run in words.OPERATORS:
+        if isinstance(value, TextValue) and not raw.quoted:
+            notes.add("UNQUOTED_TEXT", raw.span, "Text is safer in double quotes; the canonical text has them.")
         node = Restriction(known.name, op, value, raw.span)
         cursor.operand(node, *raw.span, known.name.casefold())
     else:

@@ -127,8 +127,9 @@ def _text(match: str, op: Operator, value: TextValue) -> str:
             return f"is at or under {text}"
         return f"starts with {text}, including siblings that share the prefix"
     if match in ("extension", "guid", "exact", "path"):
-        beginning = "begins with" if value.prefix else "is"
-        return f'{beginning} {negation}"{text}"' if not value.prefix else f'{negation}{beginning} "{text}"'
+        if value.prefix:
+            return f'{"does not begin" if negation else "begins"} with "{text}"'
+        return f'is {negation}"{text}"'
     if op == ":":
         return f"contains {_quoted(text, value.prefix)}"
     exactly = "is not" if negation else "is exactly"

@@ -35,10 +35,12 @@ _READABLE = frozenset({"JUNK_AFTER_QUOTE", "STRAY_QUOTE"})
 # Warnings that the canonical text alone settles.
 _SPELLING = frozenset(
     {"SPACE_BEFORE_COMPARISON", "SPACE_AFTER_COMPARISON", "UNUSUAL_WHITESPACE", "IMPLICIT_OR", "IMPLICIT_AND"}
-    | {"MIXED_AND_OR", "SIGN_OPERATOR", "VALUE_GROUP", "NON_CANONICAL_SPELLING"}
+    | {"MIXED_AND_OR", "SIGN_OPERATOR", "VALUE_GROUP", "NON_CANONICAL_SPELLING", "UNQUOTED_TEXT"}
 )
 # Told once for a filter, however often they occur.
-_ONCE = frozenset({"PROPERTY_UNVERIFIED", "NON_CANONICAL_SPELLING", "DATE_ONLY_BOUND", "UNUSUAL_WHITESPACE"})
+_ONCE = frozenset(
+    {"PROPERTY_UNVERIFIED", "NON_CANONICAL_SPELLING", "DATE_ONLY_BOUND", "UNUSUAL_WHITESPACE"} | {"UNQUOTED_TEXT"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,8 @@ def parse(text: str, properties: Properties, *, allow_free_text: bool = False, n
     tree = None if reading.notes.failed else reading.tree
     found = _unique([one for one in reading.notes.findings if tree is not None or one.severity != "information"])
     if len(text) > INPUT_LIMIT:
-        kept = [one for one in found if one.code == "FILTER_TOO_LONG"]
-        kept += [one for one in found if one.severity == "error"][:1]
+        kept = [one for one in found if one.severity == "error"][:1]
+        kept += [one for one in found if one.code == "FILTER_TOO_LONG"]
     else:
         kept = _first(found)
     canonical = None if tree is None else to_kql(tree)

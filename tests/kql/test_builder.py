@@ -1,0 +1,177 @@
+"""Building: text, repairs, and diagnostics that name the condition."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from copilot_mcp.kql import Condition, Group, Properties, SchemaProperty, build, properties_for
+
+SITE = "https://contoso.sharepoint.com/sites"
+GUID = "e2cf7e40-d689-41de-99ee-a423811a253c"
+
+
+def _one(
+    properties: Properties, now: datetime, name: str, operator: str, *values: str
+) -> tuple[str | None, tuple[str, ...]]:
+    built = build(Group(all=(Condition(name, operator, values),)), properties, now=now)
+    return built.text, built.repairs
+
+
+PLAIN = [
+    (("author", "contains", "Megan Bowen"), 'Author:"Megan Bowen"'),
+    (("Author", "contains", "A", "B"), 'Author:"A" OR Author:"B"'),
+    (("FileType", "notEquals", "pdf", "docx"), 'FileType<>"pdf" AND FileType<>"docx"'),
+    (("Title", "equals", "R AND D (not really)"), 'Title="R AND D (not really)"'),
+    (("Title", "startsWith", "Q3"), "Title:Q3*"),
+    (("LastModifiedTime", "contains", "This  Week"), 'LastModifiedTime:"this week"'),
+    (("LastModifiedTime", "equals", "2024-07-22"), "LastModifiedTime=2024-07-22"),
+    (("LastModifiedTime", "between", "2024-01-01", "2024-02-01"), "LastModifiedTime:2024-01-01..2024-02-01"),
+    (("LastModifiedTime", "lessThan", "2024-07-22T08:00:00Z"), "LastModifiedTime<2024-07-22T08:00:00Z"),
+    (("Size", "greaterThan", "1024"), "Size>1024"),
+    (("Size", "between", "1", "3"), "Size:1..3"),
+    (("RefinableDouble00", "atMost", "2.50"), "RefinableDouble00<=2.50"),
+    (("IsDocument", "equals", "true"), "IsDocument=true"),
+    (("Title", "hasValue"), "Title:*"),
+    (("Path", "contains", f"{SITE}/HR/a.docx"), f'Path:"{SITE}/HR/a.docx"'),
+    (("Path", "equals", f"{SITE}/HR"), f'Path="{SITE}/HR"'),
+    (("Path", "startsWith", f"{SITE}/HR"), f'Path:"{SITE}/HR*"'),
+]
+
+
+@pytest.mark.parametrize(("condition", "text"), PLAIN)
+def test_condition_becomes_text(condition: tuple[str, ...], text: str, site: Properties, now: datetime) -> None:
+    assert _one(site, now, *condition) == (text, ())
+
+
+REPAIRED = [
+    (("LastModifiedTime", "atLeast", "today-30d"), "LastModifiedTime>=2025-05-19", "today-30d became 2025-05-19"),
+    (("LastModifiedTime", "atLeast", "today-2w"), "LastModifiedTime>=2025-06-04", "today-2w became 2025-06-04"),
+    (("LastModifiedTime", "atLeast", "now-7d"), "LastModifiedTime>=2025-06-11", "now-7d became 2025-06-11"),
+    (("LastModifiedTime", "atLeast", "today-6m"), "LastModifiedTime>=2024-12-18", "today-6m became 2024-12-18"),
+    (("LastModifiedTime", "atLeast", "yesterday"), "LastModifiedTime>=2025-06-17", "yesterday became 2025-06-17"),
+    (("LastModifiedTime", "atMost", "last month"), "LastModifiedTime<=2025-05-31", "last month became 2025-05-31"),
+    (("LastModifiedTime", "lessThan", "this year"), "LastModifiedTime<2025-01-01", "this year became 2025-01-01"),
+    (
+        ("LastModifiedTime", "greaterThan", "2024-07-22T10:00:00+02:00"),
+        "LastModifiedTime>2024-07-22T08:00:00Z",
+        "2024-07-22T10:00:00+02:00 became 2024-07-22T08:00:00Z",
+    ),
+    (
+        ("LastModifiedTime", "between", "2024-01-01", ""),
+        "LastModifiedTime>=2024-01-01",
+        "between with one end became >=",
+    ),
+    (("Size", "between", "", "5"), "Size<=5", "between with one end became <="),
+    (("FileType", "equals", ".PDF"), 'FileType="pdf"', ".PDF became pdf"),
+    (("SiteID", "equals", f"{{{GUID}}}"), f'SiteID="{GUID}"', f"{{{GUID}}} became {GUID}"),
+    (("Path", "contains", f"{SITE}/HR"), f'Path:"{SITE}/HR/"', f"{SITE}/HR became {SITE}/HR/"),
+    (
+        ("Path", "contains", "https://contoso.sharepoint.com"),
+        'Path:"https://contoso.sharepoint.com/"',
+        "https://contoso.sharepoint.com became https://contoso.sharepoint.com/",
+    ),
+    (("IsDocument", "equals", "yes"), "IsDocument=true", "yes became true"),
+]
+
+
+@pytest.mark.parametrize(("condition", "text", "repair"), REPAIRED)
+def test_repair_is_reported(
+    condition: tuple[str, ...], text: str, repair: str, site: Properties, now: datetime
+) -> None:
+    assert _one(site, now, *condition) == (text, (f"{condition[0]}: {repair}",))
+
+
+REFUSED = [
+    (("Colour", "equals", "red"), "UNKNOWN_PROPERTY", "no such property"),
+    (("Auther", "equals", "Megan"), "UNKNOWN_PROPERTY", "meant may be Author"),
+    (("a b", "equals", "x"), "UNKNOWN_PROPERTY", "no such property"),
+    (("ConnectionId", "equals", "x"), "CONNECTION_IN_FILTER", "dataSourceConfiguration"),
+    (("Title", "like", "x"), "BAD_CONDITION", "startsWith"),
+    (("Title", "contains"), "EMPTY_VALUE", "no value"),
+    (("Title", "contains", " "), "EMPTY_VALUE", "empty"),
+    (("Title", "atLeast", "5"), "OPERATOR_TYPE_MISMATCH", "no order"),
+    (("Title", "between", "a", "b"), "OPERATOR_TYPE_MISMATCH", "no order"),
+    (("Size", "atLeast", "1", "2"), "BAD_CONDITION", "one value"),
+    (("Size", "between", "1"), "BAD_CONDITION", "two values"),
+    (("Size", "startsWith", "1"), "OPERATOR_TYPE_MISMATCH", "no text"),
+    (("Size", "equals", "big"), "BAD_NUMBER", "whole number"),
+    (("Size", "hasValue"), "EXISTS_NOT_TEXT", "bound"),
+    (("Title", "hasValue", "x"), "BAD_CONDITION", "no value"),
+    (("IsDocument", "equals", "maybe"), "BAD_BOOLEAN", "true or false"),
+    (("LastModifiedTime", "atLeast", "01/02/2024"), "BAD_DATE", "YYYY-MM-DD"),
+    (("LastModifiedTime", "atLeast", "next blue moon"), "RELATIVE_DATE_UNSUPPORTED", "today-30d"),
+    (("LastModifiedTime", "equals", "last 7 days"), "RELATIVE_DATE_UNSUPPORTED", "today-30d"),
+    (("Title", "contains", 'say "hi" now'), "UNREPRESENTABLE_VALUE", "say hi now"),
+    (("Title", "contains", "bud*"), "UNREPRESENTABLE_VALUE", "startsWith"),
+    (("Path", "contains", "https://a/\x00"), "UNREPRESENTABLE_VALUE", "control character"),
+    (("SiteID", "equals", "HR"), "BAD_GUID", "not a name"),
+    (("Path", "contains", "/sites/HR"), "PATH_NO_SCHEME", "https://"),
+    (("FileType", "equals", "application/pdf"), "BAD_EXTENSION", "bare extension"),
+    (("Author", "contains", "{User.Name}"), "QUERY_VARIABLE", "not expanded"),
+    (("Size", "between", "5", "1"), "RANGE_REVERSED", "swap"),
+]
+
+
+@pytest.mark.parametrize(("condition", "code", "gist"), REFUSED)
+def test_wrong_condition_becomes_a_diagnostic(
+    condition: tuple[str, ...], code: str, gist: str, site: Properties, now: datetime
+) -> None:
+    name, operator, *values = condition
+    built = build(Group(all=(Condition(name, operator, tuple(values)),)), site, now=now)
+    assert (built.tree, built.text, [one.code for one in built.diagnostics]) == (None, None, [code])
+    assert gist in built.diagnostics[0].message
+
+
+def test_groups_nest(site: Properties, now: datetime) -> None:
+    group = Group(
+        all=(Condition("FileType", "equals", ("pdf",)), Group(any=(Condition("Title", "contains", ("a", "b")),))),
+        any=(Condition("Author", "contains", ("Megan",)), Condition("ModifiedBy", "contains", ("Adele",))),
+        none=(Condition("Title", "startsWith", ("draft",)), Group()),
+    )
+    built = build(group, site, now=now)
+    assert built.text == (
+        'FileType="pdf" AND (Title:"a" OR Title:"b") AND (Author:"Megan" OR ModifiedBy:"Adele") AND NOT Title:draft*'
+    )
+
+
+def test_every_wrong_condition_is_named_by_its_place(site: Properties, now: datetime) -> None:
+    group = Group(all=(Group(none=(Condition("Blue", "equals", ("x",)),)),), any=(Condition("Size", "equals", ("x",)),))
+    messages = [one.message for one in build(group, site, now=now).diagnostics]
+    assert [message.split(":")[0] for message in messages] == ["all[0].none[0] (Blue equals)", "any[0] (Size equals)"]
+
+
+def test_empty_group_is_an_empty_filter(site: Properties, now: datetime) -> None:
+    assert [one.code for one in build(Group(), site, now=now).diagnostics] == ["EMPTY_FILTER"]
+
+
+def test_groups_nested_too_deep_are_refused(site: Properties, now: datetime) -> None:
+    group = Group(all=(Condition("Title", "contains", ("a",)),))
+    for _ in range(300):
+        group = Group(none=(group,))
+    assert [one.code for one in build(group, site, now=now).diagnostics] == ["NESTING_TOO_DEEP"]
+
+
+def test_warnings_point_into_the_text_that_was_built(site: Properties, now: datetime) -> None:
+    built = build(Group(all=(Condition("Created", "atLeast", ("2024-01-01",)),)), site, now=now)
+    assert [(one.code, one.start, one.end) for one in built.diagnostics] == [("UNDOCUMENTED_PROPERTY", 0, 7)]
+
+
+def test_clock_in_another_zone_is_read_in_utc(site: Properties) -> None:
+    late = datetime(2025, 6, 18, 23, 30, tzinfo=timezone(timedelta(hours=-2)))
+    assert _one(site, late, "LastModifiedTime", "atLeast", "now-1d")[0] == "LastModifiedTime>=2025-06-18"
+    assert _one(site, datetime(2025, 6, 18), "LastModifiedTime", "atLeast", "today+1d")[0] == (
+        "LastModifiedTime>=2025-06-19"
+    )
+
+
+def test_connector_conditions_follow_schema_or_literal() -> None:
+    now = datetime(2025, 6, 18, tzinfo=UTC)
+    schema = [SchemaProperty("state", is_exact_match_required=True), SchemaProperty("hidden", is_queryable=False)]
+    strict, loose = properties_for("externalItem", schema), properties_for("externalItem")
+    assert _one(strict, now, "STATE", "equals", "Open")[0] == 'state="Open"'
+    hidden = build(Group(all=(Condition("hidden", "equals", ("x",)),)), strict, now=now)
+    assert [one.code for one in hidden.diagnostics] == ["NOT_QUERYABLE"]
+    assert _one(loose, now, "opened", "atLeast", "today-1d")[0] == "opened>=2025-06-17"
+    assert _one(loose, now, "rank", "between", "1", "3")[0] == "rank:1..3"
+    mixed = build(Group(all=(Condition("rank", "between", ("1", "2024-01-01")),)), loose, now=now)
+    assert [one.code for one in mixed.diagnostics] == ["OPERATOR_TYPE_MISMATCH"]

@@ -1,0 +1,99 @@
+"""Catalogues: which properties a data source has, and what stands in for a wrong name."""
+
+import pytest
+
+from copilot_mcp.kql import Properties, SchemaProperty, properties_for
+from copilot_mcp.kql.properties import edit_distance
+
+TEN = [
+    *("Author", "FileExtension", "Filename", "FileType", "InformationProtectionLabelId"),
+    *("LastModifiedTime", "ModifiedBy", "Path", "SiteID", "Title"),
+]
+
+
+@pytest.mark.parametrize("source", ["sharePoint", "oneDriveBusiness", "sharePointEmbedded"])
+def test_catalogue_lists_the_ten_properties(source: str) -> None:
+    assert [row["name"] for row in properties_for(source).catalogue()] == TEN
+
+
+def test_catalogue_row_says_how_to_use_a_property(site: Properties) -> None:
+    assert site.catalogue()[5] == {
+        "name": "LastModifiedTime",
+        "type": "date",
+        "operators": [":", "=", "<>", "<", "<=", ">", ">=", ".."],
+        "example": "LastModifiedTime>=2025-01-01",
+    }
+
+
+def test_schema_rows_come_from_graph_json() -> None:
+    row = SchemaProperty.of({"name": "tags", "type": "stringCollection", "isQueryable": True, "aliases": ["labels"]})
+    assert row == SchemaProperty("tags", "stringCollection", True, False, False, ("labels",))
+    with pytest.raises(ValueError, match="name"):
+        SchemaProperty.of({"type": "string"})
+
+
+def test_connector_catalogue_lists_queryable_properties() -> None:
+    schema = [
+        SchemaProperty("rank", "int64"),
+        SchemaProperty("hidden", is_queryable=False),
+        SchemaProperty("odd", "new"),
+    ]
+    assert properties_for("externalItem", schema).catalogue() == [
+        {
+            "name": "rank",
+            "type": "integer",
+            "operators": [":", "=", "<>", "<", "<=", ">", ">=", ".."],
+            "example": "rank>=1",
+        },
+        {
+            "name": "odd",
+            "type": "open",
+            "operators": [":", "=", "<>", "<", "<=", ">", ">=", ".."],
+            "example": 'odd:"words"',
+        },
+    ]
+
+
+def test_unknown_data_source_is_refused() -> None:
+    with pytest.raises(ValueError, match="sharePoint"):
+        properties_for("teams")
+
+
+NEAREST = {
+    "Modified": "LastModifiedTime",
+    "ext": "FileExtension",
+    "URL": "Path",
+    "Editor": "ModifiedBy",
+    "Auther": "Author",
+    "titel": "Title",
+    "Colour": None,
+    "x": None,
+}
+
+
+@pytest.mark.parametrize(("name", "nearest"), NEAREST.items())
+def test_nearest_name(name: str, nearest: str | None, site: Properties) -> None:
+    assert site.nearest(name) == nearest
+
+
+FOUND = {
+    "path": "Path",
+    "WRITE": "Write",
+    "refinablestring00": "RefinableString00",
+    "RefinableString123": "RefinableString123",
+    "refinableint07": "RefinableInt07",
+    "RefinableDecimal01": "RefinableDecimal01",
+    "ProjectOWSNMBR": "ProjectOWSNMBR",
+    "RefinableDate1": None,
+    "OWSTEXT": None,
+}
+
+
+@pytest.mark.parametrize(("name", "spelling"), FOUND.items())
+def test_names_are_found_in_any_case(name: str, spelling: str | None, site: Properties) -> None:
+    found = site.find(name)
+    assert (found.name if found else None) == spelling
+
+
+def test_edit_distance_counts_changes() -> None:
+    assert [edit_distance("title", other) for other in ("title", "titel", "titl", "tit", "ti")] == [0, 2, 1, 2, 3]

@@ -1,0 +1,197 @@
+"""Habits of other languages, and the filter that is offered instead."""
+
+from datetime import datetime
+
+import pytest
+
+from copilot_mcp.kql import Properties, parse, properties_for
+
+SITE = "https://contoso.sharepoint.com/sites"
+HABITS = {
+    # OData
+    "Author eq 'Megan Bowen'": 'Author:"Megan Bowen"',
+    "$filter=FileType eq 'pdf'": 'FileType:"pdf"',
+    "LastModifiedTime gt datetime'2024-01-01T00:00:00'": "LastModifiedTime>2024-01-01T00:00:00Z",
+    "contains(Title,'VPN') and FileType eq 'pdf'": 'Title:"VPN" AND FileType:"pdf"',
+    "substringof('VPN',Title)": 'Title:"VPN"',
+    "startswith(Title,'VPN')": "Title:VPN*",
+    "endswith(Filename,'.docx')": 'FileExtension:"docx"',
+    "not(FileType eq 'pdf')": 'NOT FileType:"pdf"',
+    # SQL
+    "LastModifiedTime > '2024-01-01' and FileType = 'pdf'": 'LastModifiedTime>2024-01-01 AND FileType="pdf"',
+    "FileType IN ('pdf','docx')": 'FileType:"pdf" OR FileType:"docx"',
+    'FileType IN ("pdf","docx")': 'FileType:"pdf" OR FileType:"docx"',
+    'FileType NOT IN ("pdf")': 'NOT FileType:"pdf"',
+    'Title LIKE "%VPN%"': 'Title:"VPN"',
+    "Title LIKE 'VPN%'": "Title:VPN*",
+    "LastModifiedTime BETWEEN 2024-01-01 AND 2024-12-31": "LastModifiedTime:2024-01-01..2024-12-31",
+    "Author is not null": "Author:*",
+    "Author is null": "NOT Author:*",
+    "Author ne null": "Author:*",
+    "SELECT * FROM docs WHERE FileType = 'pdf'": 'FileType="pdf"',
+    "LastModifiedTime>=2024-01-01 AND <=2024-12-31": "LastModifiedTime>=2024-01-01 AND LastModifiedTime<=2024-12-31",
+    "LastModifiedTime>=2024-01-01 AND < '2024-12-31'": "LastModifiedTime>=2024-01-01 AND LastModifiedTime<2024-12-31",
+    # JavaScript
+    'FileType:pdf && !Author:"M B"': 'FileType:"pdf" AND NOT Author:"M B"',
+    'Title.includes("VPN") || Filename.endsWith(".docx")': 'Title:"VPN" OR FileExtension:"docx"',
+    '{"FileType":"pdf"}': 'FileType:"pdf"',
+    'FileType:["pdf","docx"]': 'FileType:"pdf" OR FileType:"docx"',
+    'Author != "Megan"': 'Author<>"Megan"',
+    # Kusto, Kibana, Lucene
+    '| where FileType == "pdf"': 'FileType="pdf"',
+    "LastModifiedTime > ago(7d)": "LastModifiedTime>2025-06-11",
+    "LastModifiedTime between (2024-01-01 .. 2024-02-01)": "LastModifiedTime:2024-01-01..2024-02-01",
+    'Author : "Megan Bowen" and FileType : pdf': 'Author:"Megan Bowen" AND FileType:"pdf"',
+    "LastModifiedTime:[2024-01-01 TO 2024-02-01]": "LastModifiedTime:2024-01-01..2024-02-01",
+    "LastModifiedTime:[2024-01-01 TO *]": "LastModifiedTime>=2024-01-01",
+    "Title:vpn~2": 'Title:"vpn"',
+    "Filename:*.docx": 'FileExtension:"docx"',
+    # dates
+    "LastModifiedTime>=07/22/2024": "LastModifiedTime>=2024-07-22",
+    "LastModifiedTime>=22.7.2024": "LastModifiedTime>=2024-07-22",
+    "LastModifiedTime>=22/7/2024": "LastModifiedTime>=2024-07-22",
+    "LastModifiedTime>=20240722": "LastModifiedTime>=2024-07-22",
+    "LastModifiedTime>=2024": "LastModifiedTime>=2024-01-01",
+    "LastModifiedTime:2024-02": "LastModifiedTime:2024-02-01..2024-02-29",
+    'LastModifiedTime>="2024-01-01T00:00:00+02:00"': "LastModifiedTime>=2023-12-31T22:00:00Z",
+    'LastModifiedTime>="2024-07-22 10:00"': "LastModifiedTime>=2024-07-22T10:00:00Z",
+    "LastModifiedTime:this week": 'LastModifiedTime:"this week"',
+    'LastModifiedTime:"last 7 days"': "LastModifiedTime>=2025-06-11",
+    'LastModifiedTime:"last week"': "LastModifiedTime>=2025-06-09",
+    "LastModifiedTime>=now()-30d": "LastModifiedTime>=2025-05-19",
+    "LastModifiedTime>={Today-7}": "LastModifiedTime>=2025-06-11",
+    "LastModifiedTime>=-7d": "LastModifiedTime>=2025-06-11",
+    "LastModifiedTime>=P1Y": "LastModifiedTime>=2024-06-18",
+    'LastModifiedTime<"3 months ago"': "LastModifiedTime<2025-03-18",
+    "LastModifiedTime>=yesterday": "LastModifiedTime>=2025-06-17",
+    "LastModifiedTime:yesterday..today": "LastModifiedTime:2025-06-17..2025-06-18",
+    "LastModifiedTime:*": "LastModifiedTime>=1900-01-01",
+    "LastModifiedTime:..2024-01-01": "LastModifiedTime<=2024-01-01",
+    "LastModifiedTime:2025-01-08..2024-07-22": "LastModifiedTime:2024-07-22..2025-01-08",
+    # quotes
+    'Author: "Megan"': 'Author:"Megan"',
+    "Author:\u201cMegan Bowen\u201d": 'Author:"Megan Bowen"',
+    "Author:&quot;Megan Bowen&quot;": 'Author:"Megan Bowen"',
+    'path:\\"https://contoso.sharepoint.com/sites/HR1/\\"': f'Path:"{SITE}/HR1/"',
+    'Title:"say \\"hi\\" now"': 'Title:"say hi now"',
+    'Title:"say ""hi"" now"': 'Title:"say hi now"',
+    'FileType:"pdf""docx"': 'FileType:"pdf" OR FileType:"docx"',
+    'Title:"Advanced Sear"*': 'Title:"Advanced Sear*"',
+    'Author:"Megan AND FileType:pdf': 'Author:"Megan" AND FileType:"pdf"',
+    'Author:Meg"an Bowen"': 'Author:"Megan Bowen"',
+    "```kql\nFileType:pdf\n```": 'FileType:"pdf"',
+    "FileType\uff1apdf": 'FileType:"pdf"',
+    "\u2013FileType:pdf": 'NOT FileType:"pdf"',
+    '"Author:Megan Bowen"': 'Author:"Megan Bowen"',
+    # values without their property
+    "FileType:pdf OR docx": 'FileType:"pdf" OR FileType:"docx"',
+    "Author:Megan Bowen OR Adele Vance": 'Author:"Megan Bowen" OR Author:"Adele Vance"',
+    'Author:"A" "B"': 'Author:"A" OR Author:"B"',
+    "FileType:pdf,docx": 'FileType:"pdf" OR FileType:"docx"',
+    "FileType:pdf docx": 'FileType:"pdf" OR FileType:"docx"',
+    "FileType:(pdf, docx)": 'FileType:"pdf" OR FileType:"docx"',
+    "FileType:('pdf', 'docx')": 'FileType:"pdf" OR FileType:"docx"',
+    "FileType=(pdf OR docx)": 'FileType="pdf" OR FileType="docx"',
+    "LastModifiedTime:(today OR yesterday)": "LastModifiedTime:today OR LastModifiedTime:yesterday",
+    "Title:Research and Development": 'Title:"Research and Development"',
+    "Title:Report - 2024": 'Title:"Report - 2024"',
+    f"{SITE}/HR/": f'Path:"{SITE}/HR/"',
+    "Path:contoso.sharepoint.com/sites/HR/": f'Path:"{SITE}/HR/"',
+    f'Path:"{SITE}/HR/Docs/Forms/AllItems.aspx?id=1"': f'Path:"{SITE}/HR/Docs/"',
+    'Path:"https://contoso.sharepoint.com/:f:/r/sites/HR/Docs?csf=1"': f'Path:"{SITE}/HR/Docs"',
+    'FileType:"application/pdf"': 'FileType:"pdf"',
+    "FileType:.docx": 'FileType:"docx"',
+    "SiteID:{e2cf7e40-d689-41de-99ee-a423811a253c}": 'SiteID:"e2cf7e40-d689-41de-99ee-a423811a253c"',
+    "IsDocument:yes": "IsDocument:true",
+    "Size>10MB": "Size>10485760",
+    "Size:10..5": "Size:5..10",
+    "Size:5..": "Size>=5",
+    "Size:..5": "Size<=5",
+    "Modified>=2024-01-01": "LastModifiedTime>=2024-01-01",
+    "resourceType=externalItem AND Title:VPN": 'Title:"VPN"',
+    # structure
+    "(FileType:pdf": 'FileType:"pdf"',
+    "FileType:pdf)": 'FileType:"pdf"',
+    "FileType:pdf AND": 'FileType:"pdf"',
+    "budget AND FileType:xlsx": 'FileType:"xlsx"',
+    "Author:": "Author:*",
+    "FileType<>pdf FileType<>docx": 'FileType<>"pdf" AND FileType<>"docx"',
+    'Author:"A" Author:"B" AND FileType:pdf': '(Author:"A" OR Author:"B") AND FileType:"pdf"',
+    "Size>=5 AND Size<=3": "Size<=5 AND Size>=3",
+    # warnings
+    "Size>=3 OR Size<=5": "Size>=3 AND Size<=5",
+    "FileType<>pdf OR FileType<>docx": 'FileType<>"pdf" AND FileType<>"docx"',
+    "FileType:pdf AND FileType:docx AND Title:a": '(FileType:"pdf" OR FileType:"docx") AND Title:"a"',
+    "NOT NOT FileType:pdf": 'FileType:"pdf"',
+    "FileType<>word": 'NOT (FileType:"docx" OR FileType:"doc")',
+    "Title:te?t": "Title:te*",
+    'Title:"%VPN%"': 'Title:"VPN"',
+    f'Path<>"{SITE}/HR"': f'NOT Path:"{SITE}/HR/"',
+    f'Path:"{SITE}/HR*"': f'Path:"{SITE}/HR"',
+    f'Path:"{SITE}/HR"': f'Path:"{SITE}/HR/"',
+    'Filename:"HR/a.docx"': 'Filename:"a.docx"',
+    "CreatedBy:Megan": 'Author:"Megan"',
+}
+
+
+@pytest.mark.parametrize(("typed", "offered"), HABITS.items())
+def test_habit_is_offered_its_filter(typed: str, offered: str, site: Properties, now: datetime) -> None:
+    parsed = parse(typed, site, now=now)
+    suggestions = [one.suggestion for one in parsed.diagnostics if one.severity != "information"]
+    assert offered in suggestions
+    assert parse(offered, site).canonical == offered
+
+
+GUESSLESS = [
+    "LastModifiedTime>=01/02/2024",
+    "SiteID:HR",
+    "InformationProtectionLabelId:Confidential",
+    'Path:"/sites/HR/"',
+    'Path:"https://contoso.sharepoint.com/:w:/s/HR/EabcdEFG?e=4x"',
+    "Author:{User.Name}",
+    "Title>5",
+    "Title:VPN XRANK(cb=1) Author:Megan",
+    "budget",
+    "what is VPN",
+    "tolower(Title)",
+    "endswith(Title,'x')",
+    "Title eq",
+    "Size>big",
+    "IsDocument:maybe",
+    "(((",
+]
+
+
+@pytest.mark.parametrize("typed", GUESSLESS)
+def test_nothing_is_offered_where_nobody_can_tell(typed: str, site: Properties, now: datetime) -> None:
+    parsed = parse(typed, site, now=now)
+    assert not parsed.valid
+    assert {one.suggestion for one in parsed.diagnostics} == {None}
+
+
+CONNECTOR_HABITS = {
+    "Level eq 5": "Level:5",
+    "Level between 1 and 3": "Level:1..3",
+    "Opened ge 2024-01-01": "Opened>=2024-01-01",
+    'State == "open"': 'State="open"',
+    "Level:5..1": "Level:1..5",
+    "ConnectionId:x AND State:open": 'State:"open"',
+}
+
+
+@pytest.mark.parametrize(("typed", "offered"), CONNECTOR_HABITS.items())
+def test_connector_habit_is_offered_its_filter(typed: str, offered: str) -> None:
+    parsed = parse(typed, properties_for("externalItem"))
+    assert parsed.diagnostics[0].suggestion == offered
+
+
+def test_relative_dates_need_the_clock(site: Properties) -> None:
+    assert parse("LastModifiedTime>=today-7", site).diagnostics[0].suggestion is None
+
+
+def test_search_words_keep_their_place_where_they_are_allowed(site: Properties) -> None:
+    parsed = parse("'two words' FileType:pdf", site, allow_free_text=True)
+    assert parsed.diagnostics[0].suggestion == '"two words" AND FileType:"pdf"'
+    warned = parse("NOT (budget OR FileType:pdf) AND NOT draft", site, allow_free_text=True)
+    assert warned.diagnostics[0].suggestion == 'NOT FileType:"pdf"'
+    assert parse("budget", site, allow_free_text=True).diagnostics[0].suggestion is None
