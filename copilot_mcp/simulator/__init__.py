@@ -165,7 +165,7 @@ class Simulator:
         self._parts.sign_ins.consent(user, scopes)
 
     def revoke(self, user: str) -> None:
-        """End every session of this person: refresh tokens are refused from now on."""
+        """End everything this person signed in to: refresh tokens are refused from now on."""
         self._parts.sign_ins.revoke(user)
 
     def register(self, client_id: str, name: str = "A registered application") -> None:

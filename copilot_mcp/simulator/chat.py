@@ -15,7 +15,7 @@ from copilot_mcp.simulator.search import Index
 from copilot_mcp.simulator.stream import stream_turn
 from copilot_mcp.simulator.tenant import Tenant, User
 
-__all__ = ["Chat"]
+__all__ = ["Chat", "read_question"]
 
 MAX_PROMPT_CHARACTERS: Final = 128_000
 _MEMBERS = ("message", "locationHint", "additionalContext", "contextualResources", "responseOptions")

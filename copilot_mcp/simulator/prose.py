@@ -12,7 +12,20 @@ from uuid import NAMESPACE_URL, uuid5
 
 from copilot_mcp.simulator.tenant import Label
 
-__all__ = ["Answer", "Cite", "External", "Segment", "Source", "Tag", "card_of", "file_tag", "label_body", "person_tag"]
+__all__ = [
+    "Answer",
+    "Cite",
+    "External",
+    "Segment",
+    "Source",
+    "Tag",
+    "card_of",
+    "file_tag",
+    "label_body",
+    "person_tag",
+    "source_of",
+    "strictest",
+]
 
 _WORDS = re.compile(r"\S+\s*|\s+")
 _SAFE = ":/?&=#%@,;+!$'()~*"

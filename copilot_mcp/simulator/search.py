@@ -8,6 +8,7 @@ ranking: the caller says which documents are in scope.
 import hashlib
 import sqlite3
 import threading
+import weakref
 from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -66,6 +67,8 @@ class Index:
         self._passages: list[tuple[int, Passage]] = []
         self._lock = threading.Lock()
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
+        # closed also when nobody says so: Python 3.13 warns of a database that is left open
+        weakref.finalize(self, self._database.close)
         self._database.execute(
             "CREATE VIRTUAL TABLE passages USING fts5(title, heading, body,"
             " content='', tokenize='porter unicode61 remove_diacritics 2')"

@@ -12,7 +12,15 @@ from typing import Final
 from copilot_mcp.simulator.tenant import Tenant, User
 from copilot_mcp.simulator.tokens import GRAPH_RESOURCE
 
-__all__ = ["DEFAULT_CLIENT_ID", "PRODUCT_SCOPES", "EntraRefusalError", "Grant", "PendingSignIn", "SignIns"]
+__all__ = [
+    "DEFAULT_CLIENT_ID",
+    "PRODUCT_SCOPES",
+    "EntraRefusalError",
+    "Grant",
+    "PendingSignIn",
+    "SignIns",
+    "resource_scopes",
+]
 
 DEFAULT_CLIENT_ID: Final = "00000000-0000-4000-8000-00000000c0de"
 PRODUCT_SCOPES: Final = (
@@ -225,7 +233,7 @@ class SignIns:
         return token
 
     def revoke(self, user: str) -> None:
-        """End every session of the user: their refresh tokens are refused from now on.
+        """End everything the user signed in to: their refresh tokens are refused from now on.
 
         Raises:
             LookupError: no such user.

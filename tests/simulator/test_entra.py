@@ -308,7 +308,9 @@ async def test_entra_can_be_down_or_busy(simulator: Simulator, login: httpx.Asyn
     assert (await login.get("/organizations/discovery/v2.0/keys")).status_code == 200
 
 
-def test_the_oldest_session_and_code_are_forgotten_when_there_are_too_many(simulator: Simulator, clock: Any) -> None:
+def test_the_oldest_refresh_token_and_code_are_forgotten_when_there_are_too_many(
+    simulator: Simulator, clock: Any
+) -> None:
     sign_ins = SignIns(simulator.tenant, clock, interval_s=1, auto_approve="adele")
     grant = sign_ins.redeem(sign_ins.start(CLIENT_ID, "Chat.Read")[0], CLIENT_ID)
     first = sign_ins.refresh_token(grant)
