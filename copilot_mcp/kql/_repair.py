@@ -179,7 +179,7 @@ def _words_shape(text: str) -> str | None:
     cut = re.search(r"[*]", text)
     if cut:
         text, ends = text[: cut.start()], True
-    text = " ".join(text.rstrip("\\").split())
+    text = " ".join(text.replace("\\ ", " ").rstrip("\\").split())
     if not text:
         return None
     return f"{text}*" if ends else text
@@ -222,7 +222,8 @@ def _number(known: Property, op: Operator, text: str, guess: Guess, span: Span |
     if sized and known.name == "Size":
         factor = {"k": 1024, "m": 1024**2, "g": 1024**3}[sized[2].casefold()]
         return Restriction(known.name, op, IntValue(int(sized[1]) * factor), span)
-    value = _number_value(known, text.replace("_", ""))
+    grouped = re.fullmatch(r"[0-9]{1,3}(?:[,_][0-9]{3}){1,6}", text)
+    value = _number_value(known, re.sub("[,_]", "", text) if grouped else text)
     return None if value is None else Restriction(known.name, op, value, span)
 
 

@@ -3,7 +3,7 @@
 Whatever was repaired on the way is reported. The text is read again and must give the tree that was built.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias, get_args
@@ -43,16 +43,16 @@ class Condition:
 
     property: str
     operator: str
-    values: tuple[str, ...] = ()
+    values: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """Conditions and groups that must `all` hold, of which `any` must hold, and of which `none` may hold."""
 
-    all: tuple["Condition | Group", ...] = ()
-    any: tuple["Condition | Group", ...] = ()
-    none: tuple["Condition | Group", ...] = ()
+    all: Sequence["Condition | Group"] = ()
+    any: Sequence["Condition | Group"] = ()
+    none: Sequence["Condition | Group"] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def build(group: Group, properties: Properties, *, now: datetime) -> Built:
     if tree is None or builder.errors:
         return Built(None, None, tuple(builder.repairs), tuple(builder.errors))
     text = to_kql(tree)
-    parsed = parse(text, properties)
+    parsed = parse(text, properties, now=now)
     if parsed.tree != tree:
         found = tuple(one for one in parsed.diagnostics if one.severity == "error")
         return Built(None, None, tuple(builder.repairs), found or (_unreadable(),))
@@ -117,7 +117,7 @@ class _Builder:
         parts.extend(Not(node) for node in none_of)
         return conjunction(parts) if parts else None
 
-    def _items(self, items: tuple[Condition | Group, ...], place: str, depth: int) -> list[Node]:
+    def _items(self, items: Sequence[Condition | Group], place: str, depth: int) -> list[Node]:
         nodes = []
         for index, item in enumerate(items):
             here = f"{place}[{index}]"
