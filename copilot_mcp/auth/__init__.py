@@ -3,16 +3,17 @@
 Importing this package costs next to nothing: msal and httpx come in when they are first needed.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from copilot_mcp.auth.answers import Account
 from copilot_mcp.auth.clouds import CLOUDS, LOOPBACK_HOSTS, Cloud
-from copilot_mcp.auth.credential import Credential
-from copilot_mcp.auth.device_code import SignInAttempt
 from copilot_mcp.auth.library_logs import quiet_libraries
-from copilot_mcp.auth.token_cache import MemoryCache, SignInCache, TokenCache, cache_file_name
 
 if TYPE_CHECKING:
+    from copilot_mcp.auth.answers import Account
+    from copilot_mcp.auth.credential import Credential
+    from copilot_mcp.auth.device_code import SignInAttempt
+    from copilot_mcp.auth.token_cache import MemoryCache, SignInCache, TokenCache, cache_file_name
     from copilot_mcp.auth.transport import LoopbackTransport, open_http
 
 __all__ = [
@@ -31,13 +32,21 @@ __all__ = [
     "quiet_libraries",
 ]
 
-_NEEDS_HTTPX = ("LoopbackTransport", "open_http")
+_HOMES = {
+    "Account": "answers",
+    "Credential": "credential",
+    "LoopbackTransport": "transport",
+    "MemoryCache": "token_cache",
+    "SignInAttempt": "device_code",
+    "SignInCache": "token_cache",
+    "TokenCache": "token_cache",
+    "cache_file_name": "token_cache",
+    "open_http": "transport",
+}
+"""Where each name lives that is imported when it is first asked for: a server lists its tools without any of them."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs httpx when it is first asked for."""
-    if name in _NEEDS_HTTPX:
-        from copilot_mcp.auth import transport
-
-        return getattr(transport, name)
+    if name in _HOMES:
+        return getattr(import_module(f"copilot_mcp.auth.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ import anyio
 
 from copilot_mcp import __version__
 from copilot_mcp.auth import CLOUDS
-from copilot_mcp.errors import SettingsError
+from copilot_mcp.errors import AuthenticationRequiredError, SettingsError
 from copilot_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -117,10 +117,13 @@ class SelfApproved:
         Raises:
             AuthenticationError: The tenant refused.
         """
-        async with self._signing_in:
-            if await self._credential.account() is None:
-                await self._sign_in()
-        return await self._credential.token(scopes, rejected=rejected)
+        try:
+            return await self._credential.token(scopes, rejected=rejected)
+        except AuthenticationRequiredError:
+            async with self._signing_in:
+                if await self._credential.account() is None:
+                    await self._sign_in()
+            return await self._credential.token(scopes)
 
     async def _sign_in(self) -> None:
         attempt = await self._credential.start_sign_in(sign_in_scopes())

@@ -25,6 +25,7 @@ class GraphBody(BaseModel):
         extra="forbid",
         allow_inf_nan=False,
         hide_input_in_errors=True,
+        defer_build=True,  # a model that is never used costs nothing
     )
 
     def payload(self) -> dict[str, Any]:
@@ -43,6 +44,7 @@ class GraphResource(BaseModel):
         frozen=True,
         coerce_numbers_to_str=True,
         hide_input_in_errors=True,
+        defer_build=True,  # a model that is never used costs nothing
     )
 
     @model_validator(mode="before")

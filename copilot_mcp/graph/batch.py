@@ -15,8 +15,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from copilot_mcp.errors import GraphError, ServiceUnavailableError
+from copilot_mcp.graph.hits import RetrievalResponse
 from copilot_mcp.graph.refusals import Answer, refusal, retry_after
-from copilot_mcp.graph.retrieval import RetrievalBody, RetrievalResponse
+from copilot_mcp.graph.retrieval import RetrievalBody
 from copilot_mcp.graph.scopes import RETRIEVAL_SCOPES
 from copilot_mcp.graph.transport import RETRIES, RETRY_CEILING_S, GraphTransport, Operation, backoff
 

@@ -12,9 +12,11 @@ from pydantic import ValidationError
 from copilot_mcp.errors import ArgumentError, GraphError
 from copilot_mcp.graph._base import GraphAnswer
 from copilot_mcp.graph.batch import retrieve_batch
-from copilot_mcp.graph.chat import ChatBody, CopilotConversation
+from copilot_mcp.graph.chat import ChatBody
+from copilot_mcp.graph.conversation import CopilotConversation
+from copilot_mcp.graph.hits import RetrievalResponse
 from copilot_mcp.graph.refusals import Answer, refusal
-from copilot_mcp.graph.retrieval import RetrievalBody, RetrievalResponse
+from copilot_mcp.graph.retrieval import RetrievalBody
 from copilot_mcp.graph.scopes import CHAT_SCOPES, RETRIEVAL_SCOPES
 from copilot_mcp.graph.transport import Clocks, GraphTransport, Operation, Sent, TokenSource
 from copilot_mcp.graph.turn import ChatTurn

@@ -1,14 +1,11 @@
-"""Bodies and resources of the Copilot Retrieval API (v1.0; thumbnails in beta)."""
+"""What the Copilot Retrieval API is sent (v1.0; thumbnails in beta)."""
 
-import base64
-import binascii
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints
 
-from copilot_mcp.graph._base import ONLY_OBJECTS, GraphAnswer, GraphBody, GraphResource
+from copilot_mcp.graph._base import GraphBody
 from copilot_mcp.graph.chat import NonBlank
-from copilot_mcp.graph.labels import OptionalLabel
 
 _DATA_SOURCES = ("sharePoint", "oneDriveBusiness", "externalItem", "sharePointEmbedded")
 
@@ -69,93 +66,3 @@ class RetrievalBody(GraphBody):
     def needs_beta(self) -> bool:
         """Whether only the beta version knows a member of this body."""
         return bool(self.include_thumbnails)
-
-
-class RetrievalExtract(GraphResource):
-    """A passage. `relevance_score` is 0 to 1 and often missing, which says nothing about relevance."""
-
-    text: str = ""
-    relevance_score: float | None = None
-    page_numbers: list[int] = Field(default_factory=list)
-
-
-_MISNAMED_MEDIA_TYPES = {"image/jpg": "image/jpeg"}
-_JPEG_START = "/9j/"
-
-
-def _media_type(value: Any) -> Any:
-    return _MISNAMED_MEDIA_TYPES.get(value, value) if isinstance(value, str) else value
-
-
-def _bare_base64(value: Any) -> Any:
-    """Base64 without the prefixes the samples show, empty when it does not decode.
-
-    `base64` is itself legal base64, so a bare one is taken for a prefix only where a JPEG begins right after it.
-    """
-    if not isinstance(value, str):
-        return ""
-    content = "".join(value.split())
-    if content.startswith("data:"):
-        content = content.partition(",")[2]
-    if content.startswith("base64" + _JPEG_START):
-        content = content.removeprefix("base64")
-    try:
-        base64.b64decode(content, validate=True)
-    except (binascii.Error, ValueError):
-        return ""
-    return content
-
-
-class RetrievalThumbnail(GraphResource):
-    """The image of a page. `content` is plain base64, empty where the service sent something else."""
-
-    content: Annotated[str, BeforeValidator(_bare_base64)] = ""
-    media_type: Annotated[str, BeforeValidator(_media_type)] = Field(
-        "", validation_alias=AliasChoices("mediaType", "mimeType")
-    )
-    page_number: int | None = None
-
-
-def _texts(value: Any) -> Any:
-    """Property values as the documents promise them: strings, several joined by `;`, none left out."""
-    if not isinstance(value, dict):
-        return {}
-    return {name: _text(member) for name, member in value.items() if member is not None}
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return ";".join(_text(member) for member in value if member is not None)
-    return str(value)
-
-
-class RetrievalHit(GraphResource):
-    """A document with its passages. Hits and passages come in no particular order."""
-
-    web_url: str = ""
-    extracts: Annotated[list[RetrievalExtract], ONLY_OBJECTS] = Field(default_factory=list)
-    resource_type: str = ""
-    resource_metadata: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
-    sensitivity_label: OptionalLabel = None
-    thumbnails: Annotated[list[RetrievalThumbnail], ONLY_OBJECTS] = Field(default_factory=list)
-
-    def metadata(self, name: str) -> str | None:
-        """The value of a property, found without regard to case, as the service changes it; None when missing."""
-        wanted = name.casefold()
-        return next((value for key, value in self.resource_metadata.items() if key.casefold() == wanted), None)
-
-
-class RetrievalResponse(GraphAnswer):
-    """The hits. An empty list means that nothing relevant was found, or that the tenant or app is not enabled."""
-
-    retrieval_hits: Annotated[list[RetrievalHit], ONLY_OBJECTS]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_nulls(cls, value: Any) -> Any:
-        # A null collection is an empty one; a missing one means that this is no retrieval answer.
-        if isinstance(value, dict) and value.get("retrievalHits", ()) is None:
-            return {**value, "retrievalHits": []}
-        return value

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from copilot_mcp.graph.chat import CopilotConversationAttribution, CopilotConversationResponseMessage
+from copilot_mcp.graph.conversation import CopilotConversationAttribution, CopilotConversationResponseMessage
 from copilot_mcp.graph.markdown import is_web, link, links_labelled, prose_and_code, readable_name, words_in_url
 
 GUESSED_NOTE = "Links were matched to the text by their order, which is a guess."

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 import anyio
 
-from copilot_mcp.graph.chat import CopilotConversation
+from copilot_mcp.graph.conversation import CopilotConversation
 from copilot_mcp.graph.refusals import stream_refusal
 from copilot_mcp.graph.stream import Event, StreamReader, read_events
 from copilot_mcp.graph.transport import Clocks, Sent

@@ -7,7 +7,6 @@ are read as meant. An unknown name is refused at any depth, with the nearest rig
 
 import json
 from collections.abc import Mapping
-from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -54,6 +53,8 @@ def _object(model: type[BaseModel], raw: Mapping[str, Any], path: str, problems:
 
 
 def _unknown(model: type[BaseModel], fields: Mapping[str, FieldInfo], path: str, name: str) -> str:
+    from difflib import get_close_matches
+
     where = f"`{path}{name}`"
     lowered = {known.lower(): known for known in fields}
     near = get_close_matches(name.lower().replace("_", ""), lowered, n=1, cutoff=0.6)

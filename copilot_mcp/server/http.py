@@ -53,7 +53,8 @@ def bind_loopback(host: str, port: int) -> socket.socket:
             "An open port would lend your sign-in to the network; use 127.0.0.1 or ::1.",
         )
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Named TCP: asyncio switches Nagle's delay off only where the socket says that it is TCP.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((str(address), port))

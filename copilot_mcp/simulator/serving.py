@@ -71,7 +71,8 @@ class LoopbackServer:
 
 
 def _bound(port: int) -> socket.socket:
-    server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # Named TCP: asyncio switches Nagle's delay off only where the socket says that it is TCP.
+    server = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind((_HOST, port))

@@ -25,7 +25,7 @@ ResultT = TypeVar("ResultT", bound="ToolResult")
 class ToolResult(BaseModel):
     """What a host may rely on: our documented fields, camelCase on the wire, members without a value left out."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, defer_build=True)
 
     tenant: str | None = Field(None, description=f'"{SIMULATED}" when this is not Microsoft 365.')
 

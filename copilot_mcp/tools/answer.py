@@ -1,14 +1,17 @@
 """What copilot_chat hands back: the answer with its sources, as data and as Markdown."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from copilot_mcp.errors import GraphError, ServiceUnavailableError
-from copilot_mcp.graph import AnswerText, CopilotConversation, to_markdown
 from copilot_mcp.tools._tool import ToolResult
 from copilot_mcp.tools.labels import Label, label_of
+
+if TYPE_CHECKING:
+    from copilot_mcp.graph import AnswerText, CopilotConversation
 
 __all__ = ["ChatResult", "Source", "Turn", "render", "result_of"]
 
@@ -26,7 +29,7 @@ class Turn:
 class Source(BaseModel):
     """A citation, or the link of a person, file or event that the answer names."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, defer_build=True)
 
     number: int | None = Field(None, description="Of its marker in the answer.")
     title: str
@@ -49,7 +52,7 @@ class ChatResult(ToolResult):
     notes: list[str]
 
 
-def result_of(turn: Turn, conversation: CopilotConversation, complete: bool) -> ChatResult:
+def result_of(turn: Turn, conversation: "CopilotConversation", complete: bool) -> ChatResult:
     """The published form of the last thing the service said about `turn`.
 
     Raises:
@@ -58,6 +61,8 @@ def result_of(turn: Turn, conversation: CopilotConversation, complete: bool) -> 
     message = conversation.answer(turn.prompt)
     if message is None or not message.text.strip():
         raise _no_answer(turn, conversation, complete)
+    from copilot_mcp.graph import to_markdown
+
     answer = to_markdown(message)
     return ChatResult(
         answer=answer.markdown,
@@ -75,7 +80,7 @@ def result_of(turn: Turn, conversation: CopilotConversation, complete: bool) -> 
     )
 
 
-def _notes(answer: AnswerText, conversation: CopilotConversation, complete: bool) -> list[str]:
+def _notes(answer: "AnswerText", conversation: "CopilotConversation", complete: bool) -> list[str]:
     notes = list(answer.notes)
     if not complete:
         notes.append(
@@ -90,7 +95,7 @@ def _notes(answer: AnswerText, conversation: CopilotConversation, complete: bool
     return notes
 
 
-def _no_answer(turn: Turn, conversation: CopilotConversation, complete: bool) -> GraphError:
+def _no_answer(turn: Turn, conversation: "CopilotConversation", complete: bool) -> GraphError:
     request_id = conversation.request_id
     if conversation.disengaged:
         return GraphError(

@@ -1,6 +1,7 @@
 """copilot_chat: one turn with Microsoft 365 Copilot, streamed, sent once."""
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -11,16 +12,17 @@ from copilot_mcp.graph import (
     ChatBody,
     CopilotContextMessage,
     CopilotContextualResources,
-    CopilotConversation,
     CopilotConversationLocation,
     CopilotConversationRequestMessage,
     CopilotWebContext,
     GraphBody,
-    GraphClient,
 )
 from copilot_mcp.tools._tool import Tool, ToolContext
 from copilot_mcp.tools.answer import ChatResult, Turn, render, result_of
 from copilot_mcp.tools.time_zone import checked_zone, local_zone
+
+if TYPE_CHECKING:
+    from copilot_mcp.graph import CopilotConversation, GraphClient
 
 __all__ = ["TOOL", "ChatRequest"]
 
@@ -111,8 +113,8 @@ async def chat(request: ChatRequest, context: ToolContext) -> ChatResult:
 
 
 async def _send(
-    graph: GraphClient, turn: Turn, body: ChatBody, context: ToolContext
-) -> tuple[CopilotConversation, bool]:
+    graph: "GraphClient", turn: Turn, body: ChatBody, context: ToolContext
+) -> "tuple[CopilotConversation, bool]":
     if context.settings.chat == "sync":
         return await graph.chat(turn.conversation_id, body), True
     report = _throttled(context.progress, context.monotonic)

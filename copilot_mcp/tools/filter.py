@@ -8,16 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from copilot_mcp.errors import ArgumentError
-from copilot_mcp.kql import (
-    Condition,
-    Diagnostic,
-    Group,
-    Properties,
-    build,
-    explain,
-    parse,
-    properties_for,
-)
 from copilot_mcp.tools._tool import Tool, ToolContext, ToolResult
 
 if TYPE_CHECKING:  # the language is imported by the first call: listing the tools does not need it
@@ -41,7 +31,9 @@ Operator = Literal[
 
 
 class _Arguments(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, defer_build=True
+    )
 
 
 class FilterCondition(_Arguments):
@@ -105,6 +97,8 @@ async def build_filter(request: BuildFilterRequest, context: ToolContext) -> Bui
         both = "Conditions and `expression` exclude each other." if typed else "There is nothing to build or check."
         raise ArgumentError(both, "Give conditions in `all`, `any` or `none`, or one `expression`.")
 
+    from copilot_mcp.kql import build, parse, properties_for
+
     properties = properties_for(request.data_source)
     if request.expression is None:
         built = build(_group(request), properties, now=context.now())
@@ -133,7 +127,7 @@ class Findings:
 
 
 def _group(request: BuildFilterRequest) -> "Group":
-    from copilot_mcp.kql import Group
+    from copilot_mcp.kql import Condition, Group
 
     def conditions(given: list[FilterCondition] | None) -> tuple[Condition, ...]:
         return tuple(Condition(each.property, each.operator, tuple(each.values)) for each in given or ())
@@ -142,6 +136,7 @@ def _group(request: BuildFilterRequest) -> "Group":
 
 
 def _result(found: Findings, repairs: list[str], properties: "Properties", context: ToolContext) -> BuildFilterResult:
+    from copilot_mcp.kql import explain
 
     if found.tree is not None and found.text is not None:
         explanation = explain(found.tree, properties, now=context.now())

@@ -3,20 +3,24 @@
 import base64
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from copilot_mcp.graph import RetrievalBody, RetrievalHit, RetrievalResponse
+from copilot_mcp.graph import RetrievalBody
 from copilot_mcp.tools._tool import ToolResult
 from copilot_mcp.tools.labels import Label, label_of
+
+if TYPE_CHECKING:
+    from copilot_mcp.graph import RetrievalHit, RetrievalResponse
 
 __all__ = ["Hit", "RetrieveResult", "render", "result_of"]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, defer_build=True)
 
 
 class Extract(_Part):
@@ -58,7 +62,7 @@ class RetrieveResult(ToolResult):
     notes: list[str]
 
 
-def result_of(response: RetrievalResponse, body: RetrievalBody, notes: Sequence[str]) -> RetrieveResult:
+def result_of(response: "RetrievalResponse", body: RetrievalBody, notes: Sequence[str]) -> RetrieveResult:
     """The published form of an answer to `body`."""
     said = list(notes)
     if not response.retrieval_hits:
@@ -80,7 +84,7 @@ def _nothing_found(body: RetrievalBody) -> str:
     )
 
 
-def _hit(hit: RetrievalHit) -> Hit:
+def _hit(hit: "RetrievalHit") -> Hit:
     return Hit(
         id=_short_id(hit.web_url),
         web_url=hit.web_url,

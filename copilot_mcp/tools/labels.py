@@ -1,9 +1,12 @@
 """Sensitivity labels as the tools publish them: one form for chat and retrieval."""
 
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from copilot_mcp.graph import SearchSensitivityLabelInfo
+if TYPE_CHECKING:
+    from copilot_mcp.graph import SearchSensitivityLabelInfo
 
 __all__ = ["Label", "label_of"]
 
@@ -11,7 +14,7 @@ __all__ = ["Label", "label_of"]
 class Label(BaseModel):
     """A sensitivity label; a higher priority is stricter."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, defer_build=True)
 
     display_name: str
     sensitivity_label_id: str | None = None
@@ -19,7 +22,7 @@ class Label(BaseModel):
     tooltip: str | None = None
 
 
-def label_of(info: SearchSensitivityLabelInfo | None) -> Label | None:
+def label_of(info: "SearchSensitivityLabelInfo | None") -> Label | None:
     """The label, or None where the service sent none or one without any value."""
     if info is None or not (info.display_name or info.sensitivity_label_id):
         return None

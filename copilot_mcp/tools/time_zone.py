@@ -1,6 +1,5 @@
 """Time zones as Graph wants them: IANA names only. A Windows name gets a 400 from the service."""
 
-from difflib import get_close_matches
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 __all__ = ["FALLBACK_ZONE", "checked_zone", "local_zone"]
@@ -34,6 +33,8 @@ def checked_zone(name: str) -> str:
 
 
 def _meant(name: str) -> str:
+    from difflib import get_close_matches
+
     from tzlocal.windows_tz import win_tz
 
     windows = {known.lower(): zone for known, zone in win_tz.items()}
