@@ -115,7 +115,8 @@ class Converter:
         if op in words.ORDERING and self._known.kind in ("text", "yesno"):
             taken = " ".join(self._known.operators)
             raise BadConditionError("OPERATOR_TYPE_MISMATCH", f"{self._known.name} has no order: it takes {taken}")
-        return Restriction(self._known.name, op, self._value(op, value, prefix))
+        # On a path `:` already means "starts with", and its final slash is what ends the name of a folder.
+        return Restriction(self._known.name, op, self._value(op, value, prefix and self._known.match != "path"))
 
     def _value(self, op: Operator, value: str, prefix: bool = False) -> Value:
         if not value.strip():

@@ -34,7 +34,7 @@ PLAIN = [
     (("Title", "hasValue"), "Title:*"),
     (("Path", "contains", f"{SITE}/HR/a.docx"), f'Path:"{SITE}/HR/a.docx"'),
     (("Path", "equals", f"{SITE}/HR"), f'Path="{SITE}/HR"'),
-    (("Path", "startsWith", f"{SITE}/HR"), f'Path:"{SITE}/HR*"'),
+    (("Path", "startsWith", f"{SITE}/HR/"), f'Path:"{SITE}/HR/"'),
 ]
 
 
@@ -65,6 +65,7 @@ REPAIRED = [
     (("FileType", "equals", ".PDF"), 'FileType="pdf"', ".PDF became pdf"),
     (("SiteID", "equals", f"{{{GUID}}}"), f'SiteID="{GUID}"', f"{{{GUID}}} became {GUID}"),
     (("Path", "contains", f"{SITE}/HR"), f'Path:"{SITE}/HR/"', f"{SITE}/HR became {SITE}/HR/"),
+    (("Path", "startsWith", f"{SITE}/HR"), f'Path:"{SITE}/HR/"', f"{SITE}/HR became {SITE}/HR/"),
     (
         ("Path", "contains", "https://contoso.sharepoint.com"),
         'Path:"https://contoso.sharepoint.com/"',
