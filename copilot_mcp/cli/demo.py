@@ -8,6 +8,7 @@ import click
 
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import documents_option, log_option
+from copilot_mcp.cli._simulated import load_tenant
 
 __all__ = ["command"]
 
@@ -29,11 +30,12 @@ def command(question: str | None, documents: Path | None, trace: bool, log_level
     from copilot_mcp.errors import CopilotMcpError
 
     start_logging(log_level)
+    tenant = load_tenant(documents)
     screen = Screen(click.echo, colour=sys.stdout.isatty())
 
     async def run() -> None:
         with anyio.fail_after(_LIMIT_S):
-            await run_demo(screen, question, documents, trace=trace)
+            await run_demo(screen, tenant, question, built_in=documents is None, trace=trace)
 
     try:
         anyio.run(run)

@@ -2,7 +2,6 @@
 
 import time
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 from copilot_mcp.demo import steps
 from copilot_mcp.demo.host import launched
@@ -10,8 +9,7 @@ from copilot_mcp.demo.person import signed_in
 from copilot_mcp.demo.scenario import BUILT_IN_SCOPE, questions_for, scenario_for
 from copilot_mcp.demo.screen import Screen
 from copilot_mcp.demo.trace import Trace
-from copilot_mcp.errors import CopilotMcpError
-from copilot_mcp.simulator import Simulator, load_company, load_folder
+from copilot_mcp.simulator import Simulator, Tenant
 
 __all__ = ["run_demo"]
 
@@ -19,8 +17,10 @@ STREAM_PACE_S = 0.04
 """Seconds between two snapshots of an answer, so that it can be seen to arrive."""
 
 
-async def run_demo(screen: Screen, question: str | None = None, documents: Path | None = None, *, trace: bool) -> None:
-    """Show the main job; ends what it started also when a step fails.
+async def run_demo(
+    screen: Screen, tenant: Tenant, question: str | None = None, *, built_in: bool = True, trace: bool = False
+) -> None:
+    """Show the main job on `tenant`, the built-in company or another; ends what it started also when a step fails.
 
     Raises:
         CopilotMcpError: A step did not go as it should; the text says which and why.
@@ -28,18 +28,15 @@ async def run_demo(screen: Screen, question: str | None = None, documents: Path 
     started = time.perf_counter()
     async with AsyncExitStack() as stack:
         with screen.step("A Microsoft 365 tenant on this machine"):
-            tenant = load_company() if documents is None else load_folder(str(documents))
             simulator = stack.enter_context(Simulator(tenant, pace=STREAM_PACE_S))
             url = simulator.start()
-            if not tenant.documents:
-                raise CopilotMcpError(f"{documents} holds no Markdown, text or HTML file.", "Name a folder that does.")
             steps.introduce(screen, tenant, url)
         log = Trace(simulator, screen if trace else None)
         with screen.step("Sign in by device code"), log:
             person = await stack.enter_async_context(signed_in(screen, simulator, url, tenant.users[0]))
-            asked = questions_for(tenant, question, built_in=documents is None)
-            chosen = documents is not None or question is not None
-            scope = await steps.best_site(person, tenant, asked[0]) if chosen else BUILT_IN_SCOPE
+            asked = questions_for(tenant, question, built_in=built_in)
+            known = built_in and question is None
+            scope = BUILT_IN_SCOPE if known else await steps.best_site(person, tenant, asked[0])
             scenario = scenario_for(tenant, *asked, scope)
         with screen.step("Start `copilot-mcp serve` as a host does, and list its tools"), log:
             host = await stack.enter_async_context(launched(url, scenario.first.key))

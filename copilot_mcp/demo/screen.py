@@ -37,6 +37,10 @@ class Screen:
         yield
         self._write(self._styled(_DIM, f"   [{self._clock() - started:.2f} s]"))
 
+    def blank(self) -> None:
+        """An empty line."""
+        self._write("")
+
     def say(self, text: str) -> None:
         """A sentence of the demo's own."""
         self._lines(text, "   ")

@@ -161,6 +161,6 @@ def _without_addresses(markdown: str) -> str:
 
 def farewell(screen: Screen, seconds: float) -> None:
     """What to do next."""
-    screen.say("")
+    screen.blank()
     screen.good(f"Done in {seconds:.1f} s. Everything above was simulated; nothing left this machine.")
     screen.say('Next: `copilot-mcp serve --simulate` in your MCP host, or the README\'s "Use a real tenant".')

@@ -47,7 +47,7 @@ def nodes(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 async def test_the_tools_are_as_recorded(tools: list[dict[str, Any]], snapshot: Callable[[str, str], None]) -> None:
-    snapshot("tools-list.json", json.dumps(tools, indent=2, ensure_ascii=False) + "\n")
+    snapshot("tools-list.json", json.dumps(tools, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
 
 
 async def test_what_a_model_sees_stays_within_its_budget(tools: list[dict[str, Any]]) -> None:
