@@ -80,10 +80,10 @@ def test_host_configurations_are_json_that_starts_serve() -> None:
     assert [next(iter(block)) for block in blocks] == ["mcpServers", "servers"]
     for entry in entries:
         assert entry["command"] == "copilot-mcp"
-        with click.Context(app) as context:
+        with app.make_context("copilot-mcp", list(entry["args"])) as context:
             command = app.get_command(context, entry["args"][0])
-        assert command is not None
-        command.make_context("serve", entry["args"][1:]).close()
+            assert command is not None
+            command.make_context("serve", entry["args"][1:], parent=context).close()
 
 
 def test_the_registry_mark_is_the_name_in_server_json() -> None:

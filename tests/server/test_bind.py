@@ -1,0 +1,106 @@
+"""Results and errors as MCP content: both halves, error facts beside the text, and crashes that give nothing away."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mcp import Client
+from mcp.server import MCPServer
+from mcp.types import TextContent
+
+from copilot_mcp.errors import FilterError, ThrottledError
+from copilot_mcp.server.bind import bind
+from copilot_mcp.settings import Settings
+from copilot_mcp.tools import Tool, ToolContext, ToolResult
+from copilot_mcp.tools.filter import BuildFilterRequest
+
+pytestmark = pytest.mark.anyio
+
+
+class Answer(ToolResult):
+    text: str
+
+
+Handle = Callable[[BuildFilterRequest, ToolContext], Any]
+
+
+def tool(handle: Handle) -> Tool[Any, Any]:
+    return Tool(
+        name="probe",
+        title="Probe",
+        description="A probe.",
+        request=BuildFilterRequest,
+        result=Answer,
+        handle=handle,
+        render=lambda result: result.text,
+        scopes=(),
+        read_only=True,
+        idempotent=True,
+        open_world=False,
+    )
+
+
+async def call(handle: Handle, era: Any, *, simulated: bool = False) -> Any:
+    async def no_graph() -> Any:
+        raise AssertionError
+
+    def context(progress: Any) -> ToolContext:
+        return ToolContext(no_graph, Settings(), lambda: None, lambda: 0.0, progress)  # type: ignore[arg-type, return-value]
+
+    server: MCPServer[Any] = MCPServer("probe", tools=[bind(tool(handle), context, simulated=simulated)])
+    async with Client(server, mode=era) as client:
+        return await client.call_tool("probe", {"dataSource": "sharePoint"})
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+async def test_a_result_becomes_text_and_data(era: Any, simulated: bool) -> None:
+    async def handle(request: BuildFilterRequest, context: ToolContext) -> Answer:
+        return Answer(text="42")
+
+    result = await call(handle, era, simulated=simulated)
+    mark = "\n\n(simulated tenant: not Microsoft 365)" if simulated else ""
+    assert result.content == [TextContent(type="text", text=f"42{mark}")]
+    assert result.structured_content == {"text": "42"} | ({"tenant": "simulated tenant"} if simulated else {})
+
+
+async def test_an_error_has_its_facts_beside_the_text(era: Any) -> None:
+    async def handle(request: BuildFilterRequest, context: ToolContext) -> Answer:
+        raise ThrottledError("Too much.", "Wait.", status=429, code="Busy", request_id="r1", retry_after=6.2)
+
+    result = await call(handle, era)
+    assert result.is_error
+    assert result.structured_content is None
+    assert result.content[0].text == "Too much. Wait. Next try in 7 s. [throttled]"
+    assert result.meta["copilot-mcp/error"] == {
+        "kind": "throttled",
+        "status": 429,
+        "code": "Busy",
+        "requestId": "r1",
+        "retryAfterSeconds": 6.2,
+    }
+
+
+async def test_a_filter_error_carries_its_diagnostics(era: Any) -> None:
+    async def handle(request: BuildFilterRequest, context: ToolContext) -> Answer:
+        raise FilterError("Wrong.", diagnostics=[{"code": "EMPTY_FILTER"}])
+
+    result = await call(handle, era)
+    facts = {"kind": "invalid_filter", "diagnostics": [{"code": "EMPTY_FILTER"}]}
+    assert result.meta["copilot-mcp/error"] == facts
+
+
+async def test_a_crash_names_its_place_but_not_its_words(era: Any, caplog: pytest.LogCaptureFixture) -> None:
+    words = " ".join(["the prompt was:", "merger"])
+
+    async def handle(request: BuildFilterRequest, context: ToolContext) -> Answer:
+        raise RuntimeError(words)
+
+    with caplog.at_level(logging.DEBUG):
+        result = await call(handle, era)
+    assert result.is_error
+    assert "copilot-mcp failed inside probe (RuntimeError)" in result.content[0].text
+    assert result.meta["copilot-mcp/error"] == {"kind": "internal"}
+    assert words not in result.content[0].text
+    assert words not in caplog.text
+    assert "test_bind.py" in caplog.text
