@@ -28,7 +28,10 @@ def complaint(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"{where} is missing{_about(model, detail['loc'])}."
     if kind == "value_error":  # our own validators: the words are ours
         words = str(limits["error"])
-        return f"{where} {words}" if detail["loc"] else words
+        if words.startswith("."):  # about a member: the path goes on where ours ends
+            member, _, words = words.partition(" ")
+            where = f"`{_path(detail['loc'])}{member}`"
+        return f"{where} {words}"
     if kind == "literal_error":
         return f"{where} is {_shown(detail['input'])}; it must be one of {limits['expected']}."
     if kind in ("string_too_short", "too_short"):

@@ -62,7 +62,7 @@ class ChatRequest(GraphBody):
         for file in (resources.files if resources else None) or ():
             parts = urlsplit(file.uri)
             if parts.scheme != "https" or not parts.hostname:
-                raise ValueError(".files: each uri must be an absolute https address of a SharePoint or OneDrive file.")
+                raise ValueError(".files need absolute https addresses of SharePoint or OneDrive files.")
         return resources
 
     def body(self, settings_zone: str | None) -> ChatBody:

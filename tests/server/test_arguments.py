@@ -54,6 +54,8 @@ class Request(Arguments):
     def _checked(cls, value: str) -> str:
         if value == "no":
             raise ValueError("says no.")
+        if value == "part":
+            raise ValueError(".part says no.")
         return value
 
 
@@ -136,6 +138,7 @@ def test_forms_that_models_write_are_read_as_meant(given: dict[str, Any], meant:
         ({"configuration": "plain"}, "`configuration` must be an object."),
         ({"place": {"timeZone": "Etc/UTC", "latitude": "north"}}, "`place.latitude` must be a number."),
         ({"checked": "no"}, "`checked` says no."),
+        ({"checked": "part"}, "`checked.part` says no."),
         ({"whole": 5}, "`whole` must be an object."),
     ],
 )

@@ -135,10 +135,16 @@ async def test_two_people_get_answers_from_what_they_may_read(connect: Callable[
         ({"message": {"text": "  "}}, "`message.text` is blank"),
         ({"message": ""}, "`message.text` is empty"),
         ({"message": {}}, "`message.text` is missing"),
-        ({"locationHint": "W. Europe Standard Time"}, "that is a Windows name, write Europe/Berlin."),
+        (
+            {"locationHint": "W. Europe Standard Time"},
+            "`locationHint.timeZone` is not an IANA time zone name; that is a Windows name, write Europe/Berlin.",
+        ),
         ({"locationHint": {"timeZone": "Europe/Berln"}}, "did you mean Europe/Berlin?"),
         ({"locationHint": {"timeZone": "qqqqqq"}}, "write one such as Europe/Berlin."),
-        ({"contextualResources": {"files": ["http://contoso.example/a.docx"]}}, "absolute https address"),
+        (
+            {"contextualResources": {"files": ["http://contoso.example/a.docx"]}},
+            "`contextualResources.files` need absolute https addresses",
+        ),
         ({"conversationID": "x"}, "`conversationID` is not an argument; did you mean `conversationId`?"),
         ({"isWebEnabled": True}, "it belongs at `contextualResources.webContext.isWebEnabled`."),
         ({"conversationId": "a/b"}, "conversationId is not the id of a conversation."),

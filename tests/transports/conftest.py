@@ -42,6 +42,12 @@ class Process:
         assert found, self.text
         return found
 
+    def finished_text(self) -> str:
+        """All of standard error, of a process that has ended."""
+        with self.seen:
+            assert self.seen.wait_for(lambda: self.ended, TIMEOUT_S)
+        return self.text
+
     @property
     def text(self) -> str:
         return "".join(self.errors)

@@ -96,10 +96,15 @@ def test_every_byte_on_stdout_is_json_rpc_while_signing_in_and_failing(start: Ca
     server.popen.stdin.write(b"this is no JSON\n")
     server.popen.stdin.flush()
     found = {message["id"]: message for message in answers(server.popen, 5)}
-    rest, _ = server.popen.communicate(timeout=20)
+    server.popen.stdin.close()
+    rest = server.popen.stdout.read()
     assert [json.loads(line)["jsonrpc"] for line in rest.splitlines()] == ["2.0"] * len(rest.splitlines())
-    assert server.popen.returncode == 0
+    assert server.popen.wait(20) == 0
     assert [bool(found[number]["result"].get("isError")) for number in (2, 3, 4, 5)] == [False, True, True, True]
+    written = server.finished_text()
+    assert "copilot_retrieve: ok in" in written
+    for secret in ("parental leave", "Primary carer", "nowhere", "not-ours", "eyJ", "this is no JSON"):
+        assert secret not in written
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
