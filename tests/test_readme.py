@@ -1,6 +1,7 @@
 """README, server.json, help texts and code say the same."""
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import jsonschema
 import pytest
 from click.testing import CliRunner
 
@@ -120,7 +122,7 @@ def test_the_changelog_begins_with_this_version() -> None:
 
 
 def test_help_texts_are_as_recorded(snapshot: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in [name for name in __import__("os").environ if name.startswith("COPILOT_MCP_")]:
+    for variable in [name for name in os.environ if name.startswith("COPILOT_MCP_")]:
         monkeypatch.delenv(variable)
     texts = []
     for arguments in ([], *([name] for name in COMMANDS)):
@@ -134,3 +136,11 @@ def test_clouds_of_the_option_are_those_of_the_table() -> None:
     (option,) = [each for each in commands()["serve"].params if each.name == "cloud"]
     assert isinstance(option.type, click.Choice)
     assert list(option.type.choices) == [name for name, cloud in CLOUDS.items() if not cloud.simulated]
+
+
+def test_server_json_is_valid_against_the_registrys_schema() -> None:
+    examples = os.environ.get("COPILOT_MCP_EXAMPLES")
+    if not examples:
+        pytest.skip("COPILOT_MCP_EXAMPLES does not name the documented examples; the schema lies beside them")
+    schema = json.loads((Path(examples).parent / "server.schema.json").read_text("utf-8"))
+    assert list(jsonschema.Draft7Validator(schema).iter_errors(SERVER)) == []

@@ -1,6 +1,6 @@
 """What a serving process shares: one HTTP client, one credential, one Graph client, opened when first needed."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -52,8 +52,15 @@ class GraphServices:
     Listing tools therefore costs no import of an HTTP or identity library.
     """
 
-    def __init__(self, settings: Settings, tenant: LocalTenant | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tenant: LocalTenant | None = None,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
         self._settings = settings
+        self._sleep = sleep
         self._tenant = tenant
         self._stack = AsyncExitStack()
         self._opening = anyio.Lock()
@@ -100,7 +107,7 @@ class GraphServices:
         tokens: TokenSource = credential
         if self._tenant and self._tenant.signs_in:
             tokens = SelfApproved(credential, self._tenant)
-        return GraphClient(http, cloud.graph_root, tokens, user_agent=f"{USER_AGENT}/{__version__}")
+        return GraphClient(http, cloud.graph_root, tokens, user_agent=f"{USER_AGENT}/{__version__}", sleep=self._sleep)
 
 
 class SelfApproved:

@@ -1,0 +1,87 @@
+"""What a serving process shares: opened once, closed with the process, and clear when the tenant is not there."""
+
+from typing import Any
+
+import pytest
+from mcp import Client
+
+from copilot_mcp.cli._services import GraphServices, open_cache
+from copilot_mcp.cli._simulated import JoinedTenant, StartedTenant
+from copilot_mcp.errors import SettingsError
+from copilot_mcp.server import build_server
+from copilot_mcp.settings import Settings
+from copilot_mcp.simulator import Simulator, Tenant
+
+pytestmark = pytest.mark.anyio
+
+RETRIEVAL = {"queryString": "parental leave", "dataSource": "sharePoint"}
+
+
+async def test_a_tenant_that_goes_down_is_said_and_the_server_lives_on(
+    company: Tenant, settings: Settings, era: Any
+) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    with Simulator(company) as simulator:
+        url = simulator.start()
+        async with (
+            GraphServices(settings, JoinedTenant(url, "adele", signs_in=True), sleep=sleep) as services,
+            Client(build_server(services, settings), mode=era) as client,
+        ):
+            assert not (await client.call_tool("copilot_retrieve", RETRIEVAL)).is_error
+            simulator.stop()
+            found = await client.call_tool("copilot_retrieve", RETRIEVAL)
+            asked = await client.call_tool("copilot_chat", {"message": "How much leave?"})
+            assert len((await client.list_tools()).tools) == 3
+    assert found.is_error
+    assert asked.is_error
+    assert (found.meta or {})["copilot-mcp/error"]["kind"] == "offline"
+    assert (asked.meta or {})["copilot-mcp/error"]["kind"] == "offline"
+    assert 1 <= len(pauses) <= 6
+
+
+async def test_a_tenant_that_is_not_there_is_said(company: Tenant, settings: Settings, era: Any) -> None:
+    with Simulator(company) as simulator:
+        url = simulator.start()
+    async with (
+        GraphServices(settings, JoinedTenant(url, "adele", signs_in=True)) as services,
+        Client(build_server(services, settings), mode=era) as client,
+    ):
+        found = await client.call_tool("copilot_retrieve", RETRIEVAL)
+    assert found.is_error
+    assert (found.meta or {})["copilot-mcp/error"]["kind"] == "offline"
+
+
+async def test_the_graph_client_is_opened_once_and_needs_a_client_id(settings: Settings) -> None:
+    async with GraphServices(settings, StartedTenant(None, "adele", signs_in=True)) as services:
+        assert await services.graph() is await services.graph()
+    async with GraphServices(Settings()) as services:
+        with pytest.raises(SettingsError, match="COPILOT_MCP_CLIENT_ID"):
+            await services.graph()
+
+
+async def test_a_token_that_the_tenant_forgot_is_replaced(company: Tenant, settings: Settings) -> None:
+    with Simulator(company) as simulator:
+        url = simulator.start()
+        async with (
+            GraphServices(settings, JoinedTenant(url, "adele", signs_in=True)) as services,
+            Client(build_server(services, settings)) as client,
+        ):
+            assert not (await client.call_tool("copilot_retrieve", RETRIEVAL)).is_error
+            simulator.faults.add("unauthorized", operation="retrieval")
+            assert not (await client.call_tool("copilot_retrieve", RETRIEVAL)).is_error
+
+
+def test_only_a_real_tenant_has_a_stored_cache() -> None:
+    kinds = [
+        type(open_cache(each)).__name__
+        for each in (
+            Settings(client_id="x"),
+            Settings(client_id="x", cache="memory"),
+            Settings(client_id="x", simulated=True),
+        )
+    ]
+    assert kinds == ["TokenCache", "MemoryCache", "MemoryCache"]
