@@ -26,8 +26,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def snapshot(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Compares a text with the file of that name: `snapshot("help.txt", text)`."""
+def check_snapshot(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with the file of that name: `check_snapshot("help.txt", text)`."""
 
     def compare(name: str, text: str) -> None:
         path = SNAPSHOTS / name
@@ -79,6 +79,12 @@ def simulator(company: Tenant) -> Iterator[Simulator]:
 def settings() -> Settings:
     """The settings of the simulated tenant, with a time zone that is the same everywhere."""
     return simulated_settings(Settings(time_zone="Etc/UTC"))
+
+
+@pytest.fixture
+def in_process() -> type[InProcessTenant]:
+    """Makes a tenant that is reached without a socket: `in_process(simulator, "megan")`."""
+    return InProcessTenant
 
 
 @pytest.fixture(params=["auto", "legacy"])

@@ -121,7 +121,9 @@ def test_the_changelog_begins_with_this_version() -> None:
     assert re.findall(r"^## (\S+?),", changelog, re.MULTILINE)[0] == __version__
 
 
-def test_help_texts_are_as_recorded(snapshot: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_texts_are_as_recorded(
+    check_snapshot: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for variable in [name for name in os.environ if name.startswith("COPILOT_MCP_")]:
         monkeypatch.delenv(variable)
     texts = []
@@ -129,7 +131,7 @@ def test_help_texts_are_as_recorded(snapshot: Callable[[str, str], None], monkey
         result = CliRunner().invoke(app, [*arguments, "--help"], prog_name="copilot-mcp", terminal_width=100)
         assert result.exit_code == 0
         texts.append(f"$ copilot-mcp {' '.join([*arguments, '--help'])}\n{result.output}")
-    snapshot("help.txt", "\n".join(texts))
+    check_snapshot("help.txt", "\n".join(texts))
 
 
 def test_clouds_of_the_option_are_those_of_the_table() -> None:

@@ -37,6 +37,7 @@ class _Item:
     outcome: RetrievalResponse | GraphError | None = None
 
     def request(self) -> dict[str, Any]:
+        """The item as the batch wants it."""
         return {
             "id": self.id,
             "method": "POST",

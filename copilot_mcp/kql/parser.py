@@ -79,6 +79,7 @@ class _Language:
     now: datetime | None
 
     def read(self, text: str, depth: int = 0) -> _Reading:
+        """One reading of `text` with its notes; `depth` counts how often a guess at what was meant is read in turn."""
         notes = Notes(self.allow_free_text)
         if len(text) > FILTER_LIMIT:
             message = f"The filter has more than {FILTER_LIMIT:,} characters; split the request."

@@ -46,7 +46,7 @@ async def call(handle: Handle, era: Any, *, simulated: bool = False) -> Any:
         raise AssertionError
 
     def context(progress: Any) -> ToolContext:
-        return ToolContext(no_graph, Settings(), lambda: None, lambda: 0.0, progress)  # type: ignore[arg-type, return-value]
+        return ToolContext(no_graph, Settings(), lambda: None, lambda: 0.0, progress)
 
     server: MCPServer[Any] = MCPServer("probe", tools=[bind(tool(handle), context, simulated=simulated)])
     async with Client(server, mode=era) as client:

@@ -46,8 +46,10 @@ def nodes(schema: Any) -> Iterator[dict[str, Any]]:
             yield from nodes(each)
 
 
-async def test_the_tools_are_as_recorded(tools: list[dict[str, Any]], snapshot: Callable[[str, str], None]) -> None:
-    snapshot("tools-list.json", json.dumps(tools, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+async def test_the_tools_are_as_recorded(
+    tools: list[dict[str, Any]], check_snapshot: Callable[[str, str], None]
+) -> None:
+    check_snapshot("tools-list.json", json.dumps(tools, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
 
 
 async def test_what_a_model_sees_stays_within_its_budget(tools: list[dict[str, Any]]) -> None:
@@ -115,10 +117,10 @@ async def test_a_simulated_tenant_cannot_be_mistaken(client: Client) -> None:
         ("copilot_chat", {"message": "How many weeks of parental leave do we get?"}),
     ):
         result = await client.call_tool(name, arguments)
-        assert "simulated tenant" in result.content[0].text  # type: ignore[union-attr]
+        assert "simulated tenant" in result.content[0].text
         assert (result.structured_content or {})["tenant"] == "simulated tenant"
     refused = await client.call_tool("copilot_chat", {})
-    assert "simulated tenant" in refused.content[0].text  # type: ignore[union-attr]
+    assert "simulated tenant" in refused.content[0].text
 
 
 async def test_results_fit_their_published_schemas(client: Client, tools: list[dict[str, Any]]) -> None:
@@ -134,7 +136,7 @@ async def test_results_fit_their_published_schemas(client: Client, tools: list[d
         for node in nodes(strict):
             if "properties" in node:
                 node["additionalProperties"] = False
-        jsonschema.validate(result.structured_content, strict)
+        assert list(jsonschema.Draft202012Validator(strict).iter_errors(result.structured_content)) == []
 
 
 async def test_without_a_client_id_the_graph_tools_name_the_setting(real: MCPServer[Any], era: Any) -> None:
@@ -142,6 +144,6 @@ async def test_without_a_client_id_the_graph_tools_name_the_setting(real: MCPSer
         refused = await client.call_tool("copilot_retrieve", {"queryString": "x", "dataSource": "sharePoint"})
         free = await client.call_tool("build_filter", {"dataSource": "sharePoint", "expression": "FileType:pdf"})
     assert refused.is_error
-    assert "COPILOT_MCP_CLIENT_ID" in refused.content[0].text  # type: ignore[union-attr]
+    assert "COPILOT_MCP_CLIENT_ID" in refused.content[0].text
     assert (refused.meta or {})["copilot-mcp/error"] == {"kind": "settings"}
     assert "tenant" not in (free.structured_content or {})

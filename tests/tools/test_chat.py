@@ -1,12 +1,18 @@
 """copilot_chat, end to end in memory: what is sent, what comes back, and every way it fails."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from mcp import Client
 
+from copilot_mcp.cli._services import GraphServices
+from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator
+from copilot_mcp.tools import ToolContext
+from copilot_mcp.tools.chat import TOOL, ChatRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +34,7 @@ def sent(simulator: Simulator) -> dict[str, Any]:
 async def ask(client: Client, **arguments: Any) -> tuple[str, dict[str, Any]]:
     arguments.setdefault("message", QUESTION)
     result = await client.call_tool("copilot_chat", arguments)
-    text = result.content[0].text  # type: ignore[union-attr]
+    text = result.content[0].text
     assert not result.is_error, text
     return text, dict(result.structured_content or {})
 
@@ -38,7 +44,7 @@ async def refused(client: Client, **arguments: Any) -> tuple[str, dict[str, Any]
     result = await client.call_tool("copilot_chat", arguments)
     assert result.is_error
     assert result.structured_content is None
-    return result.content[0].text, dict((result.meta or {})["copilot-mcp/error"])  # type: ignore[union-attr]
+    return result.content[0].text, dict((result.meta or {})["copilot-mcp/error"])
 
 
 async def test_both_halves_hold_the_answer_its_sources_and_the_conversation(client: Client) -> None:
@@ -90,6 +96,30 @@ async def test_the_text_so_far_arrives_as_progress_with_a_rising_number(client: 
     assert not result.is_error
     assert [number for number, _ in seen] == [float(count) for count in range(1, len(seen) + 1)]
     assert seen[0][1]
+
+
+async def test_progress_comes_at_most_every_quarter_of_a_second(
+    simulator: Simulator, settings: Settings, in_process: Callable[..., Any]
+) -> None:
+    seen: list[tuple[float, str]] = []
+    time = 0.0
+
+    def monotonic() -> float:
+        nonlocal time
+        time += 0.06
+        return time
+
+    async def progress(text: str) -> None:
+        seen.append((time, text))
+
+    async with GraphServices(settings, in_process(simulator)) as services:
+        context = ToolContext(services.graph, settings, lambda: datetime.now(UTC), monotonic, progress)
+        request = ChatRequest.model_validate({"message": {"text": QUESTION}})
+        result = await TOOL.handle(request, context)
+    times = [moment for moment, _ in seen]
+    assert len(seen) >= 2
+    assert min(after - before for before, after in pairwise(times)) >= 0.25
+    assert len(seen[-1][1]) <= len(result.answer)
 
 
 async def test_the_web_is_off_unless_the_call_says_so(client: Client, simulator: Simulator) -> None:
@@ -223,8 +253,8 @@ async def test_a_cut_stream_gives_what_had_arrived_and_says_so(client: Client, s
 async def test_a_closed_conversation_is_said(client: Client, simulator: Simulator) -> None:
     simulator.faults.add("disengaged")
     result = await client.call_tool("copilot_chat", {"message": QUESTION})
-    assert "The responsible-AI filter" in result.content[0].text  # type: ignore[union-attr]
-    assert "without conversationId" in result.content[0].text  # type: ignore[union-attr]
+    assert "The responsible-AI filter" in result.content[0].text
+    assert "without conversationId" in result.content[0].text
 
 
 async def test_no_answer_is_said(client: Client, simulator: Simulator) -> None:

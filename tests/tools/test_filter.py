@@ -15,7 +15,7 @@ FOUNDING = [f"ex{number:03}" for number in range(4, 17) if number != 6]  # the s
 
 async def build(client: Client, **arguments: Any) -> tuple[str, dict[str, Any]]:
     result = await client.call_tool("build_filter", {"dataSource": "sharePoint", **arguments})
-    text = result.content[0].text  # type: ignore[union-attr]
+    text = result.content[0].text
     assert not result.is_error, text
     return text, dict(result.structured_content or {})
 
@@ -133,7 +133,7 @@ async def test_a_wrong_condition_is_an_ordinary_result_too(client: Client) -> No
 async def test_bad_arguments_are_refused(client: Client, arguments: dict[str, Any], sentence: str) -> None:
     result = await client.call_tool("build_filter", {"dataSource": "sharePoint", **arguments})
     assert result.is_error
-    assert sentence in result.content[0].text  # type: ignore[union-attr]
+    assert sentence in result.content[0].text
 
 
 @pytest.mark.parametrize("name", FOUNDING)

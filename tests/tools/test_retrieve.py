@@ -23,7 +23,7 @@ async def find(client: Client, **arguments: Any) -> tuple[str, dict[str, Any]]:
     result = await client.call_tool(
         "copilot_retrieve", {"queryString": QUESTION, "dataSource": "sharePoint", **arguments}
     )
-    text = result.content[0].text  # type: ignore[union-attr]
+    text = result.content[0].text
     assert not result.is_error, text
     return text, dict(result.structured_content or {})
 
@@ -34,7 +34,7 @@ async def refused(client: Client, **arguments: Any) -> tuple[str, dict[str, Any]
     )
     assert result.is_error
     assert result.structured_content is None
-    return result.content[0].text, dict((result.meta or {})["copilot-mcp/error"])  # type: ignore[union-attr]
+    return result.content[0].text, dict((result.meta or {})["copilot-mcp/error"])
 
 
 async def test_both_halves_hold_every_hit_with_its_facts(client: Client) -> None:

@@ -59,7 +59,7 @@ async def test_listing_needs_no_network_no_account_and_no_tenant(
             refused = await client.call_tool("copilot_retrieve", {"queryString": "x", "dataSource": "sharePoint"})
             free = await client.call_tool("build_filter", {"dataSource": "sharePoint", "expression": "FileType:pdf"})
     assert refused.is_error
-    assert "COPILOT_MCP_CLIENT_ID" in refused.content[0].text  # type: ignore[union-attr]
+    assert "COPILOT_MCP_CLIENT_ID" in refused.content[0].text
     assert not free.is_error
 
 
