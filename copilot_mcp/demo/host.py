@@ -62,9 +62,9 @@ class Host:
 @asynccontextmanager
 async def launched(tenant_url: str, user: str) -> AsyncIterator[Host]:
     """`copilot-mcp serve` as a child process, joined to the tenant at `tenant_url`, signed in as `user`."""
-    parameters = StdioServerParameters(
+    parameters = StdioServerParameters(  # -P: a folder of the same name here must not stand in for us
         command=sys.executable,
-        args=["-m", "copilot_mcp", "serve", "--simulate-url", tenant_url, "--as", user],
+        args=["-P", "-m", "copilot_mcp", "serve", "--simulate-url", tenant_url, "--as", user],
         env={name: value for name, value in os.environ.items() if not name.startswith("COPILOT_MCP_")},
     )
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:

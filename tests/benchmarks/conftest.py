@@ -13,7 +13,7 @@ import pytest
 
 HERE = Path(__file__).parent
 BARE = [sys.executable, str(HERE / "bare_server.py")]
-OURS = [sys.executable, "-m", "copilot_mcp", "serve"]
+OURS = [sys.executable, "-P", "-m", "copilot_mcp", "serve"]
 
 
 class RawServer:

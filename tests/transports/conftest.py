@@ -68,7 +68,7 @@ def start(environment: dict[str, str]) -> Iterator[Callable[..., Process]]:
 
     def run(*arguments: str, **variables: str) -> Process:
         popen = subprocess.Popen(
-            [sys.executable, "-m", "copilot_mcp", *arguments],
+            [sys.executable, "-P", "-m", "copilot_mcp", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

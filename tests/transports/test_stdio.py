@@ -24,7 +24,7 @@ LEGACY_HELLO = {
 
 def parameters(environment: dict[str, str], *arguments: str) -> StdioServerParameters:
     return StdioServerParameters(
-        command=sys.executable, args=["-m", "copilot_mcp", "serve", *arguments], env=environment
+        command=sys.executable, args=["-P", "-m", "copilot_mcp", "serve", *arguments], env=environment
     )
 
 
