@@ -70,7 +70,7 @@ def test_lock_of_a_killed_process_is_free_at_once(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)],
+        [sys.executable, "-P", "-c", HOLD, str(path)],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -19,7 +19,7 @@ sys.stdout.write(",".join(heavy))
 def test_import_brings_in_neither_msal_nor_httpx() -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     done = subprocess.run(
-        [sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-P", "-c", CODE], env=environment, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == ""
 

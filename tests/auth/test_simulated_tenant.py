@@ -149,7 +149,7 @@ async def test_two_real_processes_refresh_an_expired_token_once(tenant: Simulato
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", PROCESS, base_url, str(path)],
+            [sys.executable, "-P", "-c", PROCESS, base_url, str(path)],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

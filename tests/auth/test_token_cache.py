@@ -38,7 +38,7 @@ def child(path: Path, name: str, writes: int, size: int = 10) -> "subprocess.Pop
     """A process that writes to the cache when a line is sent to it."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(path), name, str(writes), str(size)],
+        [sys.executable, "-P", "-c", CHILD, str(path), name, str(writes), str(size)],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -104,7 +104,12 @@ def opened_with(environment: dict[str, str], *, proxies: bool = True) -> str:
     )
     path = {"PYTHONPATH": ":".join(entry for entry in sys.path if entry)}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=path | environment, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-P", "-c", code],
+        env=path | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     return done.stdout
 

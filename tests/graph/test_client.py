@@ -42,7 +42,7 @@ def retrieval_of(query: str, source: str = "sharePoint", **members: Any) -> Retr
 
 def test_importing_the_package_does_not_import_httpx() -> None:
     probe = "import sys, copilot_mcp.graph; sys.exit('httpx' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", probe], env={"PYTHONPATH": ":".join(sys.path)}).returncode == 0
+    assert subprocess.run([sys.executable, "-P", "-c", probe], env={"PYTHONPATH": ":".join(sys.path)}).returncode == 0
 
 
 def test_front_door_is_complete() -> None:

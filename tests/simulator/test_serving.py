@@ -118,7 +118,7 @@ def test_importing_the_package_is_cheap() -> None:
         f"print(json.dumps([m for m in {HEAVY!r} if m in set(sys.modules) - before]))"
     )
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, check=True, timeout=30)
 
     loaded: Any = json.loads(done.stdout)
     assert loaded == []
