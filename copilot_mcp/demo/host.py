@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 from mcp import Client, MCPError, StdioServerParameters
@@ -67,7 +68,7 @@ async def launched(tenant_url: str, user: str) -> AsyncIterator[Host]:
         args=["-P", "-m", "copilot_mcp", "serve", "--simulate-url", tenant_url, "--as", user],
         env={name: value for name, value in os.environ.items() if not name.startswith("COPILOT_MCP_")},
     )
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
+    with tempfile.TemporaryDirectory() as folder, open(Path(folder) / "stderr", "w+", encoding="utf-8") as log:
         try:
             transport = stdio_client(parameters, errlog=log)
             async with Client(transport, read_timeout_seconds=_ANSWER_S) as client:
