@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from copilot_mcp.graph.stream import StreamReader
 
 EVENTS = 755
-ANSWER_CHARACTERS = 5_600
+ANSWER_CHARACTERS = 6_300
 CHUNK_BYTES = 4_096
 ROUNDS = 7
 WORDS = "The quarterly plan names four owners, two risks and one date that everybody has agreed to keep. "
