@@ -104,7 +104,7 @@ async def build_filter(request: BuildFilterRequest, context: ToolContext) -> Bui
         built = build(_group(request), properties, now=context.now())
         found = Findings(built.tree, built.text, built.diagnostics)
         return _result(found, list(built.repairs), properties, context)
-    parsed = parse(request.expression, properties)
+    parsed = parse(request.expression, properties, now=context.now())
     found = Findings(parsed.tree, parsed.canonical, parsed.diagnostics, parsed.omitted)
     repairs = ["Written in canonical form; the meaning is the same."]
     changed = parsed.canonical not in (None, request.expression)

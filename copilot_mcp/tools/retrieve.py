@@ -1,5 +1,7 @@
 """copilot_retrieve: text extracts from the tenant, for the host's model to read."""
 
+from datetime import datetime
+
 from pydantic import Field
 
 from copilot_mcp.errors import ArgumentError, FilterError
@@ -28,7 +30,9 @@ class RetrieveRequest(RetrievalBody):
         None, description="Only for externalItem: which connections; and for sharePointEmbedded."
     )
     filter_expression: str | None = Field(
-        None, description='KQL from build_filter, e.g. Path:"https://contoso.sharepoint.com/sites/HR/".'
+        None,
+        description='KQL, best from build_filter: Path:"https://contoso.sharepoint.com/sites/HR/" AND '
+        "LastModifiedTime>=2025-01-01. No blanks around operators; AND, OR, NOT in capitals.",
     )
     resource_metadata: list[str] | None = Field(
         None, description='Properties to return with each hit, e.g. ["title","author"].'
@@ -48,7 +52,7 @@ async def retrieve(request: RetrieveRequest, context: ToolContext) -> RetrieveRe
         GraphError: The service refused.
     """
     _check_configuration(request)
-    canonical, notes = _checked_filter(request)
+    canonical, notes = _checked_filter(request, context.now())
     body = request.model_copy(update={"filter_expression": canonical})
     graph = await context.open_graph()
     response = await graph.retrieve(body)
@@ -74,13 +78,13 @@ def _check_configuration(request: RetrieveRequest) -> None:
         )
 
 
-def _checked_filter(request: RetrieveRequest) -> tuple[str | None, list[str]]:
+def _checked_filter(request: RetrieveRequest, now: datetime) -> tuple[str | None, list[str]]:
     """The canonical text of the filter, and a note where it differs from what was given."""
     if request.filter_expression is None:
         return None, []
     from copilot_mcp.kql import parse, properties_for
 
-    parsed = parse(request.filter_expression, properties_for(request.data_source))
+    parsed = parse(request.filter_expression, properties_for(request.data_source), now=now)
     found = reported(parsed.diagnostics)
     if not parsed.valid or parsed.canonical is None:
         errors = [each for each in found if each.severity == "error"]

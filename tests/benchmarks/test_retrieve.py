@@ -10,7 +10,8 @@ from copilot_mcp.simulator import Simulator, load_company
 
 ROUNDS = 40
 BODY = {
-    "queryString": "What does the policy say about parental leave, annual leave, sick leave, notice periods and allowances?",
+    "queryString": "What does the policy say about parental leave, annual leave, sick leave, notice periods "
+    "and allowances?",
     "dataSource": "sharePoint",
     "resourceMetadata": ["title", "author", "lastModifiedTime", "filename"],
     "maximumNumberOfResults": 25,

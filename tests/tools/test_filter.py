@@ -114,6 +114,15 @@ async def test_an_invalid_expression_is_an_ordinary_result(client: Client) -> No
     assert 'Author:"Megan Bowen"' in text
 
 
+async def test_a_relative_date_is_answered_with_an_absolute_one(client: Client) -> None:
+    _, result = await build(client, expression='LastModifiedTime>="last 7 days"')
+    assert result["valid"] is False
+    suggestion = result["diagnostics"][0]["suggestion"]
+    assert suggestion.startswith("LastModifiedTime>=20")
+    _, repaired = await build(client, expression=suggestion)
+    assert repaired["valid"] is True
+
+
 async def test_a_wrong_condition_is_an_ordinary_result_too(client: Client) -> None:
     _, result = await build(client, all=[condition("LastModifiedTime", "atLeast", "last tuesday")])
     assert result["valid"] is False
