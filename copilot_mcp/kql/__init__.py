@@ -9,6 +9,7 @@ package reads a filter with certainty or says why it cannot. Standard library on
 """
 
 from .builder import Built, Condition, ConditionOperator, Group, build
+from .codes import CodeEntry, code_table, codes_page
 from .diagnostics import CODES, Diagnostic
 from .explain import explain
 from .match import Item, judge, matches
@@ -22,6 +23,7 @@ __all__ = [
     "CODES",
     "DATA_SOURCES",
     "Built",
+    "CodeEntry",
     "Condition",
     "ConditionOperator",
     "Diagnostic",
@@ -33,6 +35,8 @@ __all__ = [
     "Property",
     "SchemaProperty",
     "build",
+    "code_table",
+    "codes_page",
     "explain",
     "from_json",
     "judge",
