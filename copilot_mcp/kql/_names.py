@@ -15,7 +15,7 @@ def resolve(cursor: Cursor, name: str, raw: RawValue) -> tuple[Property | None, 
     """The property as it is known, and the one that was meant; what is wrong with the name is noted."""
     properties, notes, span = cursor.properties, cursor.notes, (raw.span[0], raw.span[0] + len(name))
     known = properties.find(name)
-    if properties.names_connection(name) and known is None:
+    if known is None and properties.names_connection(name):
         message = "Connections are chosen in dataSourceConfiguration, not in the filter."
         notes.add("CONNECTION_IN_FILTER", span, message)
         if not properties.external:

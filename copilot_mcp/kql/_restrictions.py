@@ -1,6 +1,6 @@
 """Property restrictions and value groups: name, operator and value put together."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import _words as words
 from ._lexemes import Cursor, Group, is_bare_word, operator_run, starts_restriction
@@ -15,8 +15,7 @@ from .tree import AnyValue, Operator, Restriction, Span, TextValue, Value
 RESTRICTION_LIMIT = 2_048
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """`name op` as typed. `spaced` tells whether white space stands before the operator."""
 
     name: str

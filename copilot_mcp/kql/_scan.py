@@ -13,24 +13,37 @@ from .diagnostics import Notes
 _GLUED = re.compile(r"[+\-!&|]*(?:[^\W\d][\w.\-]*)?[:=<>!~]+|[+\-!&|]*")
 
 
+# Everything outside quotes that is worth a look; most filters have nothing of it but the quotes.
+_ODD = re.compile(
+    rf'["`{words.CONTROL_CLASS}{"".join(words.INVISIBLE)}{"".join(words.SMART_QUOTES)}{"".join(words.DASHES)}'
+    rf"{''.join(words.LOOKALIKES)}]|[^\S{words.PLAIN_SPACE}]"
+)
+_WORD = re.compile(rf"[^\s(){''.join(words.INVISIBLE)}]+")
+_CONTROLS = re.compile(f"[{words.CONTROL_CLASS}]")
+_QUOTE_OR_CONTROL = re.compile(f'["{words.CONTROL_CLASS}]')
+
+
 def scan(text: str, notes: Notes) -> None:
     """Note every character level finding of `text`."""
-    position, word_start = 0, 0
-    while position < len(text):
-        character = text[position]
-        if character == '"':
-            position = _quote(text, position, word_start, notes)
-            word_start = position
-            continue
-        _character(text, position, word_start, notes)
-        position += 1
-        if words.is_space(character) or character in "()":
-            word_start = position
+    position = unquoted = 0
+    while found := _ODD.search(text, position):
+        place = found.start()
+        if text[place] == '"':
+            position = unquoted = _quote(text, place, _word_start(text, unquoted, place), notes)
+        else:
+            _character(text, place, _word_start(text, max(unquoted, place - 1), place), notes)
+            position = place + 1
+
+
+def _word_start(text: str, first: int, place: int) -> int:
+    """Where the word that reaches up to `place` begins, looked for no further back than `first`."""
+    word = _WORD.match(text[first:place][::-1])
+    return place - (word.end() if word else 0)
 
 
 def _character(text: str, position: int, word_start: int, notes: Notes) -> None:
     character, span = text[position], (position, position + 1)
-    if words.is_control(character):
+    if words.holds_control(character):
         notes.add("CONTROL_CHARACTER", span, "A control character stands in the filter; remove it.")
     elif words.is_unusual_space(character):
         notes.add("UNUSUAL_WHITESPACE", span, "An unusual space or invisible mark is read as a space.")
@@ -71,15 +84,15 @@ def _quote(text: str, start: int, word_start: int, notes: Notes) -> int:
 def _closing(text: str, start: int, notes: Notes) -> tuple[int, bool]:
     """Position of the closing quote, or the end of the text; and whether an escaped quote was met on the way."""
     escaped = False
-    for position in range(start + 1, len(text)):
-        character = text[position]
-        if words.is_control(character):
+    for found in _QUOTE_OR_CONTROL.finditer(text, start + 1):
+        position = found.start()
+        if text[position] != '"':
             notes.add(
                 "CONTROL_CHARACTER", (position, position + 1), "A control character stands in a value; remove it."
             )
-        elif character == '"':
-            if text[position - 1] != "\\":
-                return position, escaped
+        elif text[position - 1] != "\\":
+            return position, escaped
+        else:
             escaped = True
             notes.add(
                 "ESCAPED_QUOTE",
@@ -123,7 +136,7 @@ def candidates(text: str) -> Iterator[str]:
 def _plain(text: str) -> str:
     text = _FENCE.sub(" ", text).replace("`", "")
     pieces = [piece if index % 2 else _ascii(piece) for index, piece in enumerate(_keep_quoted(text))]
-    return "".join(" " if words.is_control(character) else character for character in "".join(pieces)).strip()
+    return _CONTROLS.sub(" ", "".join(pieces)).strip()
 
 
 def _keep_quoted(text: str) -> list[str]:

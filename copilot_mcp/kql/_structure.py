@@ -54,8 +54,8 @@ class Chain:
 
 def _joined(nodes: list[Node | None], by_and: bool) -> Node | None:
     kept = [node for node in nodes if node is not None]
-    if not kept:
-        return None
+    if len(kept) < 2:
+        return kept[0] if kept else None
     return conjunction(kept) if by_and else disjunction(kept)
 
 

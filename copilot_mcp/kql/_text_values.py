@@ -74,8 +74,7 @@ def check_text(
             "= with a final star is discouraged; use :.",
             swap(span, lambda node: Restriction(node.property, ":", node.value, node.span)),
         )
-    checks = {"extension": _extension, "guid": _guid, "filename": _filename}
-    check = checks.get(known.match)
+    check = _CHECKS.get(known.match)
     if check and not check(known, body, prefix, span, notes):
         return None
     if known.match == "path" and not _path(op, body, prefix, span, properties, notes):
@@ -164,6 +163,13 @@ def _filename(known: Property, body: str, prefix: bool, span: Span, notes: Notes
             swap(span, lambda node: with_text(node, name, prefix)),
         )
     return True
+
+
+_CHECKS: dict[str, Callable[[Property, str, bool, Span, Notes], bool]] = {
+    "extension": _extension,
+    "guid": _guid,
+    "filename": _filename,
+}
 
 
 def _path(op: Operator, url: str, prefix: bool, span: Span, properties: Properties, notes: Notes) -> bool:

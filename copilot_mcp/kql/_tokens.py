@@ -1,16 +1,20 @@
 """Second pass: parentheses, quoted strings and words, with the places they came from."""
 
-from dataclasses import dataclass
-from typing import Literal
+import re
+from typing import Literal, NamedTuple, TypeAlias
 
 from . import _words as words
 
+Kind: TypeAlias = Literal["open", "close", "quoted", "word"]
 
-@dataclass(frozen=True, slots=True)
-class Token:
+_PARENTHESES: dict[str, Kind] = {"(": "open", ")": "close"}
+_TOKEN = re.compile(rf'[()]|"([^"]*)"?|[^\s()"{"".join(words.INVISIBLE)}]+')
+
+
+class Token(NamedTuple):
     """`text` of a quoted string is what stands between the quotes; `glued` means that nothing stands before it."""
 
-    kind: Literal["open", "close", "quoted", "word"]
+    kind: Kind
     text: str
     start: int
     end: int
@@ -20,29 +24,13 @@ class Token:
 def tokenize(text: str) -> list[Token]:
     """The tokens of a text whose quotes balance; an open quoted string runs to the end."""
     tokens: list[Token] = []
-    position = 0
-    while position < len(text):
-        character = text[position]
-        if words.is_space(character):
-            position += 1
-            continue
-        glued = bool(tokens) and tokens[-1].end == position
-        if character in "()":
-            end = position + 1
-            tokens.append(Token("open" if character == "(" else "close", character, position, end, glued))
-        elif character == '"':
-            closing = text.find('"', position + 1)
-            closing = len(text) if closing < 0 else closing
-            end = min(closing + 1, len(text))
-            tokens.append(Token("quoted", text[position + 1 : closing], position, end, glued))
+    before = -1
+    for found in _TOKEN.finditer(text):
+        start, end = found.span()
+        whole = found[0]
+        if whole[0] == '"':
+            tokens.append(Token("quoted", found[1], start, end, start == before))
         else:
-            end = _end_of_word(text, position)
-            tokens.append(Token("word", text[position:end], position, end, glued))
-        position = end
+            tokens.append(Token(_PARENTHESES.get(whole, "word"), whole, start, end, start == before))
+        before = end
     return tokens
-
-
-def _end_of_word(text: str, position: int) -> int:
-    while position < len(text) and text[position] not in '()"' and not words.is_space(text[position]):
-        position += 1
-    return position

@@ -1,7 +1,7 @@
 """Values by type: what a property takes, and the code for each thing it does not."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import _words as words
 from ._dates import canonical_date, is_relative, keyword, literal_period, looks_like_date
@@ -27,8 +27,7 @@ from .tree import (
 _VARIABLE = re.compile(r"\{[^\W\d][^{}]*\}")
 
 
-@dataclass(frozen=True, slots=True)
-class RawValue:
+class RawValue(NamedTuple):
     """A value as typed; `span` covers the whole restriction. `grouped` stands for a value inside `name:(…)`."""
 
     text: str

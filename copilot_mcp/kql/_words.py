@@ -36,6 +36,7 @@ LOOKALIKES = {
 ENCODED_QUOTES = re.compile(r"&quot;|%22", re.IGNORECASE)
 
 PLAIN_SPACE = " \t\r\n"
+CONTROL_CLASS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f"  # for the inside of a pattern's brackets
 INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff")
 
 NAME = re.compile(r"[^\W\d][\w.\-]*")
@@ -46,19 +47,19 @@ INTEGER = re.compile(r"[+-]?[0-9]+")
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 WORD_ONLY = re.compile(r"\w+")
 
+_CONTROL = re.compile(f"[{CONTROL_CLASS}]")
+
 MAX_DEPTH = 100
 
 
-def is_control(character: str) -> bool:
-    """A control character that may stand nowhere, not even inside quotes."""
-    return (character < " " and character not in "\t\r\n") or character == "\x7f"
+def holds_control(text: str) -> bool:
+    """Whether a control character is in it: those may stand nowhere, not even inside quotes."""
+    return _CONTROL.search(text) is not None
 
 
 def is_unusual_space(character: str) -> bool:
-    """White space or an invisible mark that is none of space, tab, CR and LF."""
-    if character in INVISIBLE:
-        return True
-    return character.isspace() and character not in PLAIN_SPACE and not is_control(character)
+    """White space or an invisible mark that is none of space, tab, CR and LF, and no control character."""
+    return is_space(character) and character not in PLAIN_SPACE and not holds_control(character)
 
 
 def is_space(character: str) -> bool:
@@ -74,4 +75,6 @@ def reads_as_word(text: str) -> bool:
         return False
     if NAME_AND_OPERATOR.match(text) or URL.match(text) or ENCODED_QUOTES.search(text):
         return False
-    return not any(is_space(c) or is_control(c) or c in '()"*`' or c in SMART_QUOTES or c in LOOKALIKES for c in text)
+    if holds_control(text):
+        return False
+    return not any(is_space(c) or c in '()"*`' or c in SMART_QUOTES or c in LOOKALIKES for c in text)

@@ -43,7 +43,9 @@ def lint(tree: Node, properties: Properties, notes: Notes) -> None:
         elif isinstance(node, Not) and isinstance(node.item, Not):
             message = "NOT stands twice; leave both out."
             notes.add("DOUBLE_NEGATION", span_of(node), message, _exchange(node, node.item.item))
-    _hints(tree, notes)
+        _hint(node, notes)
+    if all(_is_negative(part) for part in (tree.items if isinstance(tree, (And, Or)) else (tree,))):
+        notes.add("PURE_NEGATION", span_of(tree), "The filter only leaves things out.")
 
 
 def span_of(node: Node) -> Span:
@@ -116,7 +118,7 @@ def _windows(items: Iterable[Node]) -> dict[str, tuple[list[float], list[float]]
     """For each property the starts of its lower bounds and the ends of its upper bounds; keywords do not count."""
     found: dict[str, tuple[list[float], list[float]]] = {}
     for item in _restrictions(items):
-        if item.op not in words.ORDERING or not isinstance(item.value, DateValue | IntValue | NumberValue):
+        if item.op not in words.ORDERING or not isinstance(item.value, (DateValue, IntValue, NumberValue)):
             continue
         limits = bounds(item.value)
         if limits is None:
@@ -159,16 +161,12 @@ def _swapped(node: And, name: str) -> Node:
     return conjunction([turned(item) for item in node.items])
 
 
-def _hints(tree: Node, notes: Notes) -> None:
-    parts = tree.items if isinstance(tree, And | Or) else (tree,)
-    if all(_is_negative(part) for part in parts):
-        notes.add("PURE_NEGATION", span_of(tree), "The filter only leaves things out.")
-    for node in walk(tree):
-        if isinstance(node, And | Or) and len({to_kql(item).casefold() for item in node.items}) < len(node.items):
-            notes.add("DUPLICATE_CLAUSE", span_of(node), "The same restriction stands twice.", normalise)
-        if isinstance(node, Restriction) and _is_date_only_bound(node):
-            message = "A bound without a time is read as the whole day (UTC), which is not documented."
-            notes.add("DATE_ONLY_BOUND", span_of(node), message)
+def _hint(node: Node, notes: Notes) -> None:
+    if isinstance(node, (And, Or)) and len({to_kql(item).casefold() for item in node.items}) < len(node.items):
+        notes.add("DUPLICATE_CLAUSE", span_of(node), "The same restriction stands twice.", normalise)
+    if isinstance(node, Restriction) and _is_date_only_bound(node):
+        message = "A bound without a time is read as the whole day (UTC), which is not documented."
+        notes.add("DATE_ONLY_BOUND", span_of(node), message)
 
 
 def _is_negative(node: Node) -> bool:

@@ -4,7 +4,6 @@ Four passes: characters and quotes, tokens, operands, structure; then the checks
 reading when it fails. What the later ones note is read on as it was probably meant, which gives the suggestion.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -124,9 +123,11 @@ class _Language:
         rewritten = _rewritten(reading)
         return None if rewritten == text else self.repaired(rewritten, rounds - 1, characters)
 
-    def improved(self, tree: Node, finding: Finding) -> str | None:
+    def improved(self, tree: Node, canonical: str, finding: Finding) -> str | None:
         """The canonical text with the cause of one warning taken away, or None."""
-        better = finding.rewrite(tree) if finding.rewrite else tree if finding.code in _SPELLING else None
+        if finding.rewrite is None and finding.code in _SPELLING:
+            return canonical  # the tree has no error, so its canonical text has none
+        better = finding.rewrite(tree) if finding.rewrite else None
         if finding.code == "INTERVAL_COMPARISON" and self.now is not None:
             better = with_explicit_dates(tree, self.now)
         if better is None:
@@ -163,29 +164,19 @@ def parse(text: str, properties: Properties, *, allow_free_text: bool = False, n
         kept += [one for one in found if one.code == "FILTER_TOO_LONG"]
     else:
         kept = _first(found)
-    canonical = None if tree is None else to_kql(tree)
     omitted = len(found) - len(kept) + reading.notes.dropped
-    return Parsed(tree, tuple(_with_suggestions(language, text, tree, kept)), canonical, omitted)
+    if tree is None:
+        whole = language.repaired(text) if len(text) <= REPAIR_LIMIT else None
+        told = [_told(one, whole if one.severity == "error" else None) for one in kept[:MAX_SUGGESTIONS]]
+        return Parsed(None, (*told, *map(_told, kept[MAX_SUGGESTIONS:])), None, omitted)
+    canonical = to_kql(tree)
+    improvable = kept[:MAX_SUGGESTIONS] if len(text) <= REPAIR_LIMIT else []
+    told = [_told(one, language.improved(tree, canonical, one)) for one in improvable]
+    return Parsed(tree, (*told, *map(_told, kept[len(improvable) :])), canonical, omitted)
 
 
-def _with_suggestions(
-    language: _Language, text: str, tree: Node | None, findings: list[Finding]
-) -> Iterable[Diagnostic]:
-    whole = None
-    if tree is None and len(text) <= REPAIR_LIMIT:
-        whole = language.repaired(text)
-    for index, finding in enumerate(findings):
-        suggestion = whole if finding.severity == "error" else None
-        if tree is not None and len(text) <= REPAIR_LIMIT and index < MAX_SUGGESTIONS:
-            suggestion = language.improved(tree, finding)
-        yield Diagnostic(
-            finding.code,
-            finding.severity,
-            finding.message,
-            finding.start,
-            finding.end,
-            suggestion if index < MAX_SUGGESTIONS else None,
-        )
+def _told(found: Finding, suggestion: str | None = None) -> Diagnostic:
+    return Diagnostic(found.code, found.severity, found.message, found.start, found.end, suggestion)
 
 
 def _unique(findings: list[Finding]) -> list[Finding]:

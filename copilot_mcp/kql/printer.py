@@ -29,12 +29,12 @@ __all__ = ["normalise", "to_kql"]
 
 def to_kql(node: Node) -> str:
     """The canonical text. Reading it again gives an equal tree."""
-    if isinstance(node, And | Or):
+    if isinstance(node, (And, Or)):
         word = " AND " if isinstance(node, And) else " OR "
-        return word.join(f"({to_kql(item)})" if isinstance(item, And | Or) else to_kql(item) for item in node.items)
+        return word.join(f"({to_kql(item)})" if isinstance(item, (And, Or)) else to_kql(item) for item in node.items)
     if isinstance(node, Not):
         inner = to_kql(node.item)
-        return f"NOT {inner}" if isinstance(node.item, Restriction | Term) else f"NOT ({inner})"
+        return f"NOT {inner}" if isinstance(node.item, (Restriction, Term)) else f"NOT ({inner})"
     if isinstance(node, Term):
         text = node.text + "*" * node.prefix
         return f'"{text}"' if node.phrase else text
@@ -66,7 +66,7 @@ def normalise(node: Node) -> Node:
 
     A separate step: `parse` never does this by itself.
     """
-    if isinstance(node, And | Or):
+    if isinstance(node, (And, Or)):
         join = conjunction if isinstance(node, And) else disjunction
         kept: dict[str, Node] = {}
         for item in _parts(node):

@@ -6,10 +6,10 @@ in equality, so a tree that was built equals the tree read from its own text.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from ._dates import KEYWORDS, canonical_date
-from ._words import GUID, NAME, NUMBER, ORDERING, is_control, reads_as_word
+from ._words import GUID, NAME, NUMBER, OPERATORS, ORDERING, holds_control, reads_as_word
 
 __all__ = [
     "And",
@@ -50,7 +50,7 @@ def text_problem(text: str, prefix: bool) -> str | None:
         return "holds a double quote, which cannot be escaped"
     if "*" in text:
         return "holds a star, which is the prefix operator"
-    if any(is_control(character) for character in text):
+    if holds_control(text):
         return "holds a control character"
     if text.endswith("\\") and not prefix:
         return "ends in a backslash"
@@ -139,7 +139,7 @@ class RangeValue:
     end: Point
 
     def __post_init__(self) -> None:
-        dates = [isinstance(point, DateValue | IntervalValue) for point in (self.start, self.end)]
+        dates = [isinstance(point, (DateValue, IntervalValue)) for point in (self.start, self.end)]
         if dates[0] != dates[1]:
             raise ValueError("Both ends of a range must be dates, or both numbers.")
         for point in (self.start, self.end):
@@ -162,13 +162,13 @@ class Restriction:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.property):
             raise ValueError("A property name is a letter or _, then letters, digits, _ . and -.")
-        if self.op not in get_args(Operator):
+        if self.op not in OPERATORS:
             raise ValueError("The operator is none of : = < > <= >= <>.")
         if isinstance(self.value, AnyValue) and self.op != ":":
             raise ValueError("Only : asks whether a property has a value.")
         if isinstance(self.value, RangeValue) and self.op not in (":", "="):
             raise ValueError("A range takes : or =.")
-        if isinstance(self.value, TextValue | BoolValue) and self.op in ORDERING:
+        if isinstance(self.value, (TextValue, BoolValue)) and self.op in ORDERING:
             raise ValueError("Text and true/false have no order.")
 
 
@@ -238,7 +238,7 @@ def disjunction(items: Iterable[Node], span: Span | None = None) -> Node:
 
 def children(node: Node) -> Sequence[Node]:
     """The direct children, in source order."""
-    if isinstance(node, And | Or):
+    if isinstance(node, (And, Or)):
         return node.items
     return (node.item,) if isinstance(node, Not) else ()
 
