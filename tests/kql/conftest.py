@@ -1,14 +1,32 @@
-"""The shared vectors and how their contexts become properties."""
+"""The shared vectors, how their contexts become properties, and how many generated examples are tried.
 
+`pytest tests/kql --hypothesis-profile=long` tries 20,000 examples of each law, other ones each time. An ordinary run
+tries the same few each time. Neither keeps a database, and what Hypothesis caches goes with the process.
+"""
+
+import atexit
 import json
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from copilot_mcp.kql import Properties, SchemaProperty, properties_for
+
+SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+settings.register_profile("long", max_examples=20_000, database=None, deadline=None, suppress_health_check=SLOW)
+settings.register_profile(
+    "ordinary", max_examples=150, database=None, deadline=None, derandomize=True, suppress_health_check=SLOW
+)
+settings.load_profile("ordinary")
+home = tempfile.TemporaryDirectory(prefix="hypothesis-")
+atexit.register(home.cleanup)
+set_hypothesis_home_dir(home.name)
 
 VECTORS = Path(__file__).parent.parent / "data" / "kql" / "vectors.json"
 
