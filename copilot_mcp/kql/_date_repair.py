@@ -5,13 +5,18 @@ from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 
 from . import _words as words
-from ._dates import canonical_date, keyword, literal_period, relative_days
+from ._dates import canonical_date, keyword, literal_period, relative_days, utc
 from .printer import value_to_kql
 from .tree import DateValue, IntervalValue, Node, Operator, RangeValue, Restriction, Span, replace, walk
 
 _DAY = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})")
 _COMPACT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
-_DAY_LAST = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4})")
+_DAY_LAST = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_NAMED = re.compile(
+    r"(?:([0-9]{1,2})(?:st|nd|rd|th)?[ \-](?:of )?)?([a-z]{3,9})\.?[ \-]"
+    r"(?:([0-9]{1,2})(?:st|nd|rd|th)?,?[ \-])?([0-9]{4})"
+)
 _MONTH = re.compile(r"([0-9]{4})(?:[-/]([0-9]{1,2}))?")
 _TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(\.[0-9]{1,12})?)?"
@@ -42,16 +47,18 @@ def meant_dates(name: str, op: Operator, text: str, now: datetime | None, span: 
         return Restriction(name, op, DateValue(last if op in (">", "<=") else first), span)
     if op == "<>":
         return None
-    open_ended = now is not None and relative_days(text, now) is not None and not folded
-    if open_ended:
+    if now is not None and not folded and last == utc(now).date().isoformat():  # up to now
         return Restriction(name, ">=", DateValue(first), span)
     return Restriction(name, op, RangeValue(DateValue(first), DateValue(last)), span)
 
 
-def meant_period(text: str, now: datetime | None) -> tuple[str, str] | None:
-    """First and last literal of the period that `text` means: a day or a time is both at once."""
+def meant_period(text: str, now: datetime | None, month_first: bool | None = None) -> tuple[str, str] | None:
+    """First and last literal of the period that `text` means: a day or a time is both at once.
+
+    `month_first` settles 5/1/2025, where nothing else does.
+    """
     text = text.strip().strip("'\"{}")
-    literal = canonical_date(text) or _day(text) or meant_time(text)
+    literal = canonical_date(text) or _day(text, month_first) or _named_day(text) or meant_time(text)
     if literal:
         return literal, literal
     if now is not None:
@@ -61,7 +68,7 @@ def meant_period(text: str, now: datetime | None) -> tuple[str, str] | None:
     return _month_or_year(text)
 
 
-def _day(text: str) -> str | None:
+def _day(text: str, month_first: bool | None) -> str | None:
     found = _DAY.fullmatch(text) or _COMPACT.fullmatch(text)
     if found:
         return _real(int(found[1]), int(found[2]), int(found[3]))
@@ -69,11 +76,28 @@ def _day(text: str) -> str | None:
     if not found:
         return None
     first, second, year = int(found[1]), int(found[3]), int(found[4])
-    if found[2] == ".":  # written so where the day comes first
-        return _real(year, second, first)
-    if first <= 12 and second <= 12 and first != second:
+    year += 2000 if year < 100 else 0
+    order = _month_comes_first(text)
+    order = month_first if order is None and first != second else order
+    if order is None and first != second:
         return None  # nobody can tell month and day apart
-    return _real(year, first, second) if first <= 12 else _real(year, second, first)
+    return _real(year, second, first) if order is False else _real(year, first, second)
+
+
+def _month_comes_first(text: str) -> bool | None:
+    """Whether the month stands before the day, None where nothing tells; dots are used where the day comes first."""
+    found = _DAY_LAST.fullmatch(text.strip().strip("'\""))
+    if not found or (found[2] != "." and int(found[1]) <= 12 and int(found[3]) <= 12):
+        return None
+    return found[2] != "." and int(found[1]) <= 12
+
+
+def _named_day(text: str) -> str | None:
+    """22 July 2024, July 22nd, 2024 or 22-Jul-2024; a month without a day is none."""
+    found = _NAMED.fullmatch(" ".join(text.casefold().split()))
+    if not found or (found[1] is None) is (found[3] is None) or found[2][:3] not in _MONTHS:
+        return None
+    return _real(int(found[4]), _MONTHS.index(found[2][:3]) + 1, int(found[1] or found[3]))
 
 
 def _real(year: int, month: int, day: int) -> str | None:
@@ -110,7 +134,8 @@ def _month_or_year(text: str) -> tuple[str, str] | None:
 
 
 def _range(name: str, left: str, right: str, now: datetime | None, span: Span | None) -> Node | None:
-    start, end = meant_period(left, now), meant_period(right, now)
+    order = _month_comes_first(left) if _month_comes_first(left) is not None else _month_comes_first(right)
+    start, end = meant_period(left, now, order), meant_period(right, now, order)
     if start and end:
         if literal_period(start[0])[0] > literal_period(end[1])[1]:
             start, end = end, start

@@ -17,6 +17,9 @@ _LITERAL = re.compile(
 )
 _OFFSET = re.compile(r"(.*[T ].*?)(?:([+-])([0-9]{2}):?([0-9]{2}))", re.DOTALL)
 _SHIFT = re.compile(r"(?:today|now|getdate|utcnow)(?:\(\))?\s*([+-])\s*([0-9]{1,5})\s*([a-z]*)")
+_ADDED = re.compile(
+    r"\(?(?:get-date|datetime\.(?:utc)?now|date\.today)(?:\(\))?\)?\.add(hour|day|month|year)s\(([+-]?)([0-9]{1,5})\)?"
+)
 _BARE_SHIFT = re.compile(r"([+-])([0-9]{1,5})\s*([a-z]+)")
 _AGO = re.compile(r"(?:ago\(\s*)?([0-9]{1,5})\s*([a-z]+)(?:\s+ago|\s*\))")
 _DURATION = re.compile(r"-?p([0-9]{1,5})([dwmy])")
@@ -135,6 +138,9 @@ def relative_days(text: str, now: datetime) -> tuple[date, date] | None:
         found = pattern.fullmatch(folded)
         if found:
             return _twice(shifted(today, int(found[2]) * (1 if found[1] == "+" else -1), found[3]))
+    found = _ADDED.fullmatch(folded)
+    if found:
+        return _twice(shifted(today, int(f"{found[2]}{found[3]}"), found[1]))
     for pattern in (_AGO, _DURATION):
         found = pattern.fullmatch(folded)
         if found:

@@ -3,7 +3,7 @@
 import re
 
 from . import _words as words
-from ._lexemes import Cursor
+from ._lexemes import Cursor, is_bare_word
 from ._quotes import gather_single_quoted
 from ._repair import meant, meant_list, split_list
 from ._tokens import Token
@@ -14,9 +14,11 @@ _METHODS = re.compile(
     r"(contains|includes|startswith|endswith|equals|eq|ne|ge|gt|le|lt|has|match|matches|like)", re.IGNORECASE
 )
 
+_LONGEST_LIST = 64
+
 
 def _property(cursor: Cursor, name: str) -> Property | None:
-    name = name.strip().removeprefix("$filter=").strip("[]`'\"")
+    name = name.strip().removeprefix("$filter=").removeprefix("$_.").strip("[]`'\"")
     known = cursor.properties.find(name)
     if known is None:
         nearest = cursor.properties.nearest(name)
@@ -29,20 +31,22 @@ def read_foreign(cursor: Cursor, name: Token, negated: bool) -> None:
     word = cursor.tokens[cursor.position]
     cursor.position += 1
     following = cursor.peek()
-    if word.text.casefold() == "is" and following is not None and following.text.casefold() == "not":
+    operator, opposite = words.foreign_word(word.text) or (word.text.casefold(), False)
+    negated = negated is not opposite
+    if operator == "is" and following is not None and following.text.casefold() == "not":
         cursor.position += 1
         negated = True
     known = _property(cursor, name.text)
     span = (name.start, word.end)
     message = f"{word.text} is an operator of another language; write name:value, name>=value or A..B."
     cursor.notes.add("FOREIGN_OPERATOR", span, message)
-    node = _foreign_value(cursor, known, word.text.casefold(), name.start)
+    node = _foreign_value(cursor, known, operator, name.start)
     end = cursor.tokens[cursor.position - 1].end
     if node is None or known is None:
         cursor.unreadable(name.start, end)
     else:
-        opposite = node.item if isinstance(node, Not) else Not(node)
-        cursor.operand(opposite if negated else node, name.start, end)
+        turned = node.item if isinstance(node, Not) else Not(node)
+        cursor.operand(turned if negated else node, name.start, end)
 
 
 def _foreign_value(cursor: Cursor, known: Property | None, word: str, start: int) -> Node | None:
@@ -64,15 +68,24 @@ def _foreign_value(cursor: Cursor, known: Property | None, word: str, start: int
 
 
 def _between(cursor: Cursor, known: Property | None, start: int) -> Node | None:
-    first = take_value(cursor)
+    first = _bound(cursor)
     last = ""
     token = cursor.peek()
     if token is not None and token.text.casefold() == "and":
         cursor.position += 1
-        last = take_value(cursor)
+        last = _bound(cursor)
     text = first.strip("()") if ".." in first else f"{bare(first)}..{bare(last)}"
     text = re.sub(r"\s?\.\.\s?", "..", text)
     return meant(known, ":", text, cursor.guess, (start, cursor.tokens[cursor.position - 1].end)) if known else None
+
+
+def _bound(cursor: Cursor) -> str:
+    """Take one end of a range, which may be several words: 1 March 2024."""
+    first = cursor.peek()
+    text = take_value(cursor)
+    while first is not None and first.kind == "word" and is_bare_word(cursor):
+        text = f"{text} {take_value(cursor)}"
+    return text
 
 
 def bare(text: str) -> str:
@@ -90,10 +103,24 @@ def take_value(cursor: Cursor) -> str:
     cursor.position += 1
     if cursor.opens():
         return cursor.text[token.start : cursor.skip_group()]
+    if token.text[:1] == "[" and token.kind == "word":
+        return _bracketed(cursor, token)
     if token.kind == "word" and token.text[0] in words.SINGLE_QUOTES:
         end = gather_single_quoted(cursor, token.text)
         return cursor.text[token.start : end or token.end]
     return cursor.text[token.start : token.end]
+
+
+def _bracketed(cursor: Cursor, first: Token) -> str:
+    """Take the words up to the closing bracket; `first` has been taken. One word where there is none near."""
+    for ahead in range(_LONGEST_LIST):
+        last = cursor.peek(ahead - 1) if ahead else first
+        if last is None or last.kind != "word":
+            break
+        if last.text.endswith("]"):
+            cursor.position += ahead
+            return cursor.text[first.start : last.end]
+    return first.text
 
 
 def read_call(cursor: Cursor, name: Token) -> None:

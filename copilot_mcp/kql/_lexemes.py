@@ -87,18 +87,15 @@ class Cursor:
         return "".join(" " if words.is_space(character) else character for character in self.text[start:end])
 
     def skip_group(self) -> int:
-        """Skip the parentheses that open here, and a word that touches them; return where they end."""
-        depth, end = 0, len(self.text)
+        """Skip the parentheses that open here, and words and calls that touch them; return where they end."""
+        depth, end = 0, 0
         while (token := self.peek()) is not None:
+            if end and depth == 0 and not (token.glued and token.kind in ("word", "open")):
+                break
             self.position += 1
             depth += (token.kind == "open") - (token.kind == "close")
-            if depth == 0:
-                end = token.end
-                break
-        while (token := self.peek()) is not None and token.glued and token.kind == "word":
-            self.position += 1
             end = token.end
-        return end
+        return len(self.text) if depth else end
 
 
 def starts_restriction(cursor: Cursor, ahead: int = 0) -> bool:
@@ -128,11 +125,20 @@ def operator_run(text: str) -> str:
 
 
 def foreign_follows(cursor: Cursor, ahead: int = 0) -> bool:
-    """Whether the word there is an operator word of another language."""
+    """Whether the word there is an operator word of another language, without a dash before it."""
     token = cursor.peek(ahead)
     return (
         token is not None and token.kind == "word" and not token.glued and token.text.casefold() in words.FOREIGN_WORDS
     )
+
+
+def dashed_follows(cursor: Cursor, name: str) -> bool:
+    """Whether an operator word of PowerShell comes next, such as `-eq`, and `name` is that of a property."""
+    token = cursor.peek()
+    if token is None or token.kind != "word" or token.text[0] != "-" or words.foreign_word(token.text) is None:
+        return False
+    name = name.removeprefix("$_.")
+    return cursor.properties.find(name) is not None or cursor.properties.nearest(name) is not None
 
 
 def is_bare_word(cursor: Cursor, ahead: int = 0) -> bool:

@@ -1,6 +1,7 @@
 """Property names: known, unknown, undocumented, or a thing that is chosen outside the filter."""
 
 from . import _catalogue as catalogue
+from . import _words as words
 from ._lexemes import Cursor
 from ._text_values import swap
 from ._values import RawValue
@@ -53,6 +54,8 @@ def _note_undocumented(cursor: Cursor, known: Property, raw: RawValue, span: Spa
     nearest = catalogue.SUPPORTED_INSTEAD.get(known.name)
     if known.name == "Site" and is_guid(raw.text):
         nearest = "SiteID"
+    elif known.name == "Site" and words.URL.match(raw.text):
+        nearest = "Path"
     removed = ", and no longer is since May 2025" if known.name in ("AssignedTo", "Created", "CreatedBy") else ""
     advice = f" Near in meaning: {nearest}." if nearest else ""
 

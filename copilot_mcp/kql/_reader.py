@@ -7,7 +7,7 @@ import re
 
 from . import _words as words
 from ._foreign import read_call, read_foreign
-from ._lexemes import Cursor, foreign_follows, operator_follows, operator_run
+from ._lexemes import Cursor, dashed_follows, foreign_follows, operator_follows, operator_run
 from ._quotes import gather_single_quoted
 from ._repair import meant
 from ._restrictions import read_group_value, read_restriction
@@ -74,6 +74,11 @@ def _operator(cursor: Cursor, token: Token, kind: str) -> None:
 def _sign(cursor: Cursor, token: Token) -> None:
     sign, rest = token.text[0], token.text[1:]
     following = cursor.peek()
+    if sign == "-" and rest.casefold() in ("and", "or", "not"):
+        message = f"{token.text} is an operator of another language; write {rest.upper()}."
+        cursor.notes.add("FOREIGN_OPERATOR", (token.start, token.end), message)
+        _operator(cursor, token, rest.casefold())
+        return
     touches = not rest and following is not None and following.glued and following.kind != "close"
     if touches or (rest and rest[0] not in "+-" and rest not in words.BOOLEAN_WORDS):
         cursor.emit("sign", token.start, token.start + 1, sign)
@@ -121,7 +126,7 @@ def _symbol(cursor: Cursor, token: Token) -> None:
 
 def _foreign(cursor: Cursor, token: Token) -> bool:
     """Read an operator word of another language where one follows; False where none does."""
-    if foreign_follows(cursor):
+    if foreign_follows(cursor) or dashed_follows(cursor, token.text):
         read_foreign(cursor, token, False)
         return True
     following, after = cursor.peek(), cursor.peek(2)

@@ -115,6 +115,7 @@ def meant(known: Property, typed: str, text: str, guess: Guess, span: Span | Non
 def strip_quotes(text: str) -> str:
     """The text without the quotes, of any kind, around it, and without an OData type before them."""
     bare = words.ENCODED_QUOTES.sub('"', text).strip()
+    bare = bare[:-1] if bare.endswith(("';", '";')) else bare
     bare = re.sub(r"^(?:datetime|datetimeoffset|guid)(?=['(])", "", bare, flags=re.IGNORECASE)
     for opening, closing in (('"', '"'), ("'", "'"), ("\u2018", "\u2019"), ("\u2019", "\u2019"), ("(", ")"), ("'", "")):
         if len(bare) > 1 and bare.startswith(opening) and bare.endswith(closing):

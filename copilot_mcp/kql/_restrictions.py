@@ -13,6 +13,7 @@ from .properties import Property
 from .tree import AnyValue, Operator, Restriction, Span, TextValue, Value
 
 RESTRICTION_LIMIT = 2_048
+_PEOPLE = frozenset({"Author", "ModifiedBy"})
 
 
 class Head(NamedTuple):
@@ -167,7 +168,7 @@ def _more_words(cursor: Cursor, head: Head, raw: RawValue, known: Property | Non
     while True:
         if is_bare_word(cursor):
             cursor.position += 1
-        elif _inner_operator(cursor):
+        elif _inner_operator(cursor, known):
             cursor.position += 2
         else:
             break
@@ -187,12 +188,14 @@ def _more_words(cursor: Cursor, head: Head, raw: RawValue, known: Property | Non
     return cursor.between(start, last.end)
 
 
-def _inner_operator(cursor: Cursor) -> bool:
+def _inner_operator(cursor: Cursor, known: Property | None) -> bool:
     """Whether a lower-case operator or a dash follows that seems to belong to the value: a bare word comes next."""
     token = cursor.peek()
     if token is None or token.kind != "word" or not is_bare_word(cursor, 1) or cursor.opens(1):
         return False
     span = (token.start, token.end)
+    if token.text.casefold() == "or" and known is not None and known.name in _PEOPLE:
+        return False  # two people
     if token.text in ("and", "or", "not", "And", "Or", "Not"):
         cursor.notes.add("LOWERCASE_OPERATOR", span, "Operators are upper case; this is a search word.")
         cursor.notes.add("FREE_TEXT", span, "Search words do not belong in the filter.")
@@ -219,6 +222,10 @@ def _open_group(cursor: Cursor, head: Head, token: Token, spaced: bool) -> None:
         cursor.notes.add("VALUE_GROUP", span, "name:(…) is not documented for filters; the canonical text expands it.")
     subject = known or (None if intended is LEFT_OUT else intended)
     op = meant_operator(subject or Property(head.name, "text", "words"), head.run) or ":"
+    if op in words.ORDERING and subject is not None:
+        end = cursor.skip_group()
+        _operand(cursor, subject, head, cursor.text[token.start : end], (head.start, end))
+        return
     if op in words.ORDERING:
         op, cursor.notes.repairable = ":", False
     cursor.position += 1

@@ -105,8 +105,11 @@ def _closing(text: str, start: int, notes: Notes) -> tuple[int, bool]:
 _FENCE = re.compile(r"```\w*")
 _STAR_AFTER = re.compile(r'"([^"]*)"\*')
 # White space is bounded and words are anchored, so that every pattern stays linear.
-_QUOTED_LIST = re.compile(r'([:=])\s{0,8}\[?\s{0,8}("[^"]*"(?:\s{0,8}[,;]\s{0,8}"[^"]*")+)\s{0,8}\]?')
-_JSON_PAIR = re.compile(r'\{?\s{0,8}"([^\W\d]\w*)"\s{0,8}:\s{0,8}("[^"]*")\s{0,8}\}?')
+_QUOTED_LIST = re.compile(r'([:=])\s{0,8}("[^"]*"(?:\s{0,8}[,;]\s{0,8}"[^"]*")+)')
+_BRACKETS = re.compile(r'([:=])\s{0,8}\[((?:[\s,;]|"[^"]*")*)\]')
+_IN_BRACKETS = re.compile(r'\bin\s{0,8}\[((?:[\s,;]|"[^"]*")*)\]', re.IGNORECASE)
+_JSON_NAME = re.compile(r'[{,]?\s{0,8}"([^\W\d]\w*)"\s{0,8}:\s{0,8}(?=["\[])')
+_INNER_QUOTES = re.compile(r'([:=])"([^"]*)"([^"\s():=<>][^":=<>]*)"([^"]*)"(?=[\s)]|$)')
 _NEXT_CLAUSE = re.compile(r"\s(?:AND|OR|and|or)\s{1,8}(?:NOT\s{1,8})?\(?[^\W\d][\w.\-]*[:=<>]")
 _STRAY = re.compile(r'(?<![\w.\-])([^\W\d][\w.\-]*[:=]+)([^\s"():=]+)"([^"]*)"([^\s"()]*)')
 
@@ -115,10 +118,14 @@ def candidates(text: str) -> Iterator[str]:
     """Texts that `text` may have meant, with the most literal first."""
     plain = _plain(text)
     yield plain
-    listed = _QUOTED_LIST.sub(lambda found: f"{found[1]}({_or_list(found[2])})", plain)
-    paired = _JSON_PAIR.sub(r"\1:\2", listed)
-    yield paired
-    spaced = _spaced(_STAR_AFTER.sub(r'"\1*"', paired))
+    named = _JSON_NAME.sub(r" \1:", plain)
+    if named != plain:
+        named = re.sub(r'(?<=["\]])\s{0,8}\}', "", named)
+    listed = _IN_BRACKETS.sub(r"in (\1)", named)
+    listed = _BRACKETS.sub(lambda found: f"{found[1]}({_or_list(found[2])})", listed)
+    listed = _QUOTED_LIST.sub(lambda found: f"{found[1]}({_or_list(found[2])})", listed)
+    yield listed
+    spaced = _spaced(_STAR_AFTER.sub(r'"\1*"', listed))
     yield spaced
     if '\\"' in text:
         dropped = text.replace('\\"', "")
@@ -128,6 +135,7 @@ def candidates(text: str) -> Iterator[str]:
         yield plain.replace('""', '" "')
     if '""' in plain:
         yield re.sub(r'(?<![:=<>])""|(?<=[:=<>])""(?=")|""(?=[^\s)"])', "", plain)
+    yield _INNER_QUOTES.sub(r'\1"\2\3\4"', plain)
     yield _STRAY.sub(r'\1"\2\3\4"', spaced)
     if plain.count('"') % 2:
         yield from _closed(plain)

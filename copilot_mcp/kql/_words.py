@@ -5,11 +5,14 @@ import re
 BOOLEAN_WORDS = frozenset({"AND", "OR", "NOT"})
 PROXIMITY_WORDS = frozenset({"NEAR", "ONEAR", "XRANK"})
 CALL_WORDS = frozenset({"WORDS", "ANY", "ALL", "NONE"})
-C_STYLE_WORDS = {"&&": "and", "||": "or", "&": "and", "|": "or"}
+C_STYLE_WORDS = {"&&": "and", "||": "or", "&": "and", "|": "or", "and/or": "or", "AND/OR": "or", "And/Or": "or"}
 FOREIGN_WORDS = frozenset(
     {"eq", "ne", "gt", "ge", "lt", "le", "like", "ilike", "contains", "startswith", "endswith", "has", "in"}
     | {"between", "is", "match", "matches", "equals"}
 )
+
+# PowerShell writes them with a dash, and has some with their negation.
+_DASHED_NEGATIONS = {"notlike": "like", "notin": "in", "notmatch": "match", "notcontains": "contains"}
 
 OPERATORS = (":", "=", "<", ">", "<=", ">=", "<>")
 ORDERING = frozenset({"<", ">", "<=", ">="})
@@ -60,6 +63,15 @@ def holds_control(text: str) -> bool:
 def is_unusual_space(character: str) -> bool:
     """White space or an invisible mark that is none of space, tab, CR and LF, and no control character."""
     return is_space(character) and character not in PLAIN_SPACE and not holds_control(character)
+
+
+def foreign_word(text: str) -> tuple[str, bool] | None:
+    """The operator word of another language that `text` is, and whether it negates: `-notlike` is like, negated."""
+    folded = text.casefold()
+    bare = folded.removeprefix("-")
+    if bare in FOREIGN_WORDS:
+        return bare, False
+    return (_DASHED_NEGATIONS[bare], True) if bare != folded and bare in _DASHED_NEGATIONS else None
 
 
 def is_space(character: str) -> bool:

@@ -57,7 +57,7 @@ HABITS: dict[str, str | None] = {
     'LastModifiedTime>="2024-07-22 10:00"': "LastModifiedTime>=2024-07-22T10:00:00Z",
     "LastModifiedTime:this week": 'LastModifiedTime:"this week"',
     'LastModifiedTime:"last 7 days"': "LastModifiedTime>=2025-06-11",
-    'LastModifiedTime:"last week"': "LastModifiedTime>=2025-06-09",
+    'LastModifiedTime:"last week"': "LastModifiedTime:2025-06-09..2025-06-15",
     "LastModifiedTime>=now()-30d": "LastModifiedTime>=2025-05-19",
     "LastModifiedTime>={Today-7}": "LastModifiedTime>=2025-06-11",
     "LastModifiedTime>=-7d": "LastModifiedTime>=2025-06-11",
