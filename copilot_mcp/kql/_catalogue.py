@@ -60,7 +60,7 @@ COLUMN = re.compile(
 INSTEAD = {
     typed.casefold(): name
     for name, names in {
-        "LastModifiedTime": "Modified LastModified ModifiedDate ModifiedTime LastModifiedDate DateModified",
+        "LastModifiedTime": "Created Modified LastModified ModifiedDate ModifiedTime LastModifiedDate DateModified",
         "FileExtension": "Extension Ext",
         "FileType": "Type DocType",
         "Filename": "Name File",
@@ -68,7 +68,7 @@ INSTEAD = {
         "SiteID": "SiteGuid",
         "InformationProtectionLabelId": "Label LabelId SensitivityLabel Sensitivity",
         "ModifiedBy": "Editor LastModifiedBy",
-        "Author": "Creator Owner AuthorName",
+        "Author": "CreatedBy Creator Owner AuthorName",
         "Title": "Subject Heading",
     }.items()
     for typed in names.split()

@@ -93,7 +93,7 @@ def _month_comes_first(text: str) -> bool | None:
 
 
 def _named_day(text: str) -> str | None:
-    """22 July 2024, July 22nd, 2024 or 22-Jul-2024; a month without a day is none."""
+    """22 July 2024, July 22nd, 2024 or 22-Jul-2024."""
     found = _NAMED.fullmatch(" ".join(text.casefold().split()))
     if not found or (found[1] is None) is (found[3] is None) or found[2][:3] not in _MONTHS:
         return None
@@ -123,6 +123,9 @@ def meant_time(text: str) -> str | None:
 
 
 def _month_or_year(text: str) -> tuple[str, str] | None:
+    named = _NAMED.fullmatch(text.casefold())
+    if named and not named[1] and not named[3] and named[2][:3] in _MONTHS:
+        text = f"{named[4]}-{_MONTHS.index(named[2][:3]) + 1}"
     found = _MONTH.fullmatch(text)
     if not found or found[1] == "0000":
         return None

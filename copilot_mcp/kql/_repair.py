@@ -116,7 +116,7 @@ def strip_quotes(text: str) -> str:
     """The text without the quotes, of any kind, around it, and without an OData type before them."""
     bare = words.ENCODED_QUOTES.sub('"', text).strip()
     bare = bare[:-1] if bare.endswith(("';", '";')) else bare
-    bare = re.sub(r"^(?:datetime|datetimeoffset|guid)(?=['(])", "", bare, flags=re.IGNORECASE)
+    bare = re.sub(r"^\[?(?:datetime|datetimeoffset|guid)\]?(?=['\"(])", "", bare, flags=re.IGNORECASE)
     for opening, closing in (('"', '"'), ("'", "'"), ("\u2018", "\u2019"), ("\u2019", "\u2019"), ("(", ")"), ("'", "")):
         if len(bare) > 1 and bare.startswith(opening) and bare.endswith(closing):
             bare = bare[1 : len(bare) - len(closing)].strip()
@@ -132,6 +132,7 @@ def meant_list(known: Property, items: list[str], guess: Guess, span: Span | Non
 
 def split_list(text: str) -> list[str]:
     """The items of a list with commas or semicolons; quoted items may hold them."""
+    text = text.removeprefix("@")  # PowerShell's lists are @(a, b)
     return [item for item in re.findall(r"\"[^\"]*\"|'[^']*'|[^\s,;\"'\[\](){}][^,;\[\](){}]*", text) if item.strip()]
 
 

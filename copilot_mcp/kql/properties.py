@@ -157,7 +157,7 @@ class Properties:
         """The supported property that was probably meant, or None."""
         folded = name.casefold()
         names = {row.name.casefold(): row.name for row in self.listed if row.status == "supported"}
-        instead = catalogue.INSTEAD.get(folded, "").casefold()
+        instead = catalogue.INSTEAD.get(folded.replace("_", ""), "").casefold()
         if instead in names:
             return names[instead]
         close = [(edit_distance(folded, known), spelt) for known, spelt in names.items()]

@@ -35,6 +35,7 @@ HABITS: dict[str, str | None] = {
     'FileType:pdf && !Author:"M B"': 'FileType:"pdf" AND NOT Author:"M B"',
     'Title.includes("VPN") || Filename.endsWith(".docx")': 'Title:"VPN" OR FileExtension:"docx"',
     '{"FileType":"pdf"}': 'FileType:"pdf"',
+    '{"FileType":["pdf"]}': 'FileType:"pdf"',
     'FileType:["pdf","docx"]': 'FileType:"pdf" OR FileType:"docx"',
     'Author != "Megan"': 'Author<>"Megan"',
     # Kusto, Kibana, Lucene
@@ -68,6 +69,15 @@ HABITS: dict[str, str | None] = {
     "LastModifiedTime:*": "LastModifiedTime>=1900-01-01",
     "LastModifiedTime:..2024-01-01": "LastModifiedTime<=2024-01-01",
     "LastModifiedTime:2025-01-08..2024-07-22": "LastModifiedTime:2024-07-22..2025-01-08",
+    "LastModifiedTime>=31/12/24": "LastModifiedTime>=2024-12-31",
+    "LastModifiedTime:May 2025": "LastModifiedTime:2025-05-01..2025-05-31",
+    "LastModifiedTime>=(Get-Date).AddMonths(-1)": "LastModifiedTime>=2025-05-18",
+    "LastModifiedTime -ge [datetime]'2025-05-01'": "LastModifiedTime>=2025-05-01",
+    "LastModifiedTime:13/1/2025..2/2/2025": "LastModifiedTime:2025-01-13..2025-02-02",
+    # PowerShell
+    'Author -notin ("a","b")': 'NOT (Author:"a" OR Author:"b")',
+    "FileType -in @('pdf','docx')": 'FileType:"pdf" OR FileType:"docx"',
+    "-AND FileType:pdf": 'FileType:"pdf"',
     # quotes
     'Author: "Megan"': 'Author:"Megan"',
     "Author:\u201cMegan Bowen\u201d": 'Author:"Megan Bowen"',
@@ -87,6 +97,8 @@ HABITS: dict[str, str | None] = {
     "FileType:pdf OR docx": 'FileType:"pdf" OR FileType:"docx"',
     "Author:Megan Bowen OR Adele Vance": 'Author:"Megan Bowen" OR Author:"Adele Vance"',
     'Author:"A" "B"': 'Author:"A" OR Author:"B"',
+    "Author:Nia and/or Per": 'Author:"Nia" OR Author:"Per"',
+    'created_by:"Nia Cole"': 'Author:"Nia Cole"',
     "FileType:pdf,docx": 'FileType:"pdf" OR FileType:"docx"',
     "FileType:pdf docx": 'FileType:"pdf" OR FileType:"docx"',
     "FileType:(pdf, docx)": 'FileType:"pdf" OR FileType:"docx"',
@@ -154,6 +166,13 @@ def test_habit_is_offered_its_filter(typed: str, offered: str | None, site: Prop
 
 
 GUESSLESS = [
+    "LastModifiedTime:5/1/2025..6/1/2025",
+    'LastModifiedTime:"5 blah 2025"',
+    'LastModifiedTime:"31 June 2025"',
+    "FileType -eq",
+    "Title -xyz foo",
+    "Size<(5 and 6)",
+    "Level in [low (or) high]",
     "LastModifiedTime>=01/02/2024",
     "SiteID:HR",
     "InformationProtectionLabelId:Confidential",
