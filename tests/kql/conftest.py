@@ -21,7 +21,7 @@ from copilot_mcp.kql import Properties, SchemaProperty, properties_for
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 settings.register_profile("long", max_examples=20_000, database=None, deadline=None, suppress_health_check=SLOW)
 settings.register_profile(
-    "ordinary", max_examples=150, database=None, deadline=None, derandomize=True, suppress_health_check=SLOW
+    "ordinary", max_examples=100, database=None, deadline=None, derandomize=True, suppress_health_check=SLOW
 )
 settings.load_profile("ordinary")
 home = tempfile.TemporaryDirectory(prefix="hypothesis-")

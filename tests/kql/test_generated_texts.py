@@ -100,8 +100,8 @@ values = st.sampled_from(["Megan Bowen", "R AND D", "O'Brien", '" OR Title:"', "
 def refused(value: str, prefix: bool) -> bool:
     """Whether the language has no way to write the value."""
     text = value.strip()
-    backslash = text.endswith("\\") and not prefix
-    return not text or backslash or FORBIDDEN.search(text) is not None or VARIABLE.fullmatch(text) is not None
+    whole = not prefix and (text.endswith("\\") or VARIABLE.fullmatch(text) is not None)  # the star follows a prefix
+    return not text or whole or FORBIDDEN.search(text) is not None
 
 
 def wanted(item: Condition | Group) -> Node | None:
