@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 
@@ -213,12 +214,32 @@ async def test_a_started_tenant_refuses_a_user_it_does_not_know() -> None:
 
 @pytest.mark.anyio
 async def test_joining_names_what_is_missing(company: Tenant) -> None:
-    attempt: Any = type("Attempt", (), {"user_code": "NONE"})
-    with Simulator(company) as simulator:
+    with Simulator(company, key="the-key") as simulator:
         url = simulator.start()
-        with pytest.raises(SettingsError, match="Known are adele, megan"):
-            await JoinedTenant(url, "nobody", signs_in=True).approve(attempt)
-        with pytest.raises(SettingsError, match="does not answer as a simulated tenant"):
-            await JoinedTenant(f"{url}/elsewhere", "adele", signs_in=True).approve(attempt)
+        await JoinedTenant(f"{url}#the-key", "adele", signs_in=True).open()
+        for address, user, sentence in (
+            (f"{url}#the-key", "nobody", "Known are adele, megan"),
+            (url, "adele", "asks for its start-up key"),
+            (f"{url}/#wrong", "adele", "asks for its start-up key"),
+            (f"{url}/elsewhere#the-key", "adele", "does not answer as a simulated tenant"),
+        ):
+            with pytest.raises(SettingsError, match=sentence):
+                await JoinedTenant(address, user, signs_in=True).open()
+    attempt: Any = type("Attempt", (), {"user_code": "NONE"})
     with pytest.raises(SettingsError, match="does not answer as a simulated tenant"):
         await JoinedTenant(url, "adele", signs_in=True).approve(attempt)
+
+
+@pytest.mark.anyio
+async def test_nobody_else_can_sign_in_to_a_started_tenant_with_own_documents(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("# Leave\n\nSixteen weeks.\n", "utf-8")
+    local = StartedTenant(tmp_path, "adele", signs_in=True)
+    async with await local.open() as transport, httpx.AsyncClient(transport=transport) as http:
+        form = {"client_id": CLOUDS["simulated"].client_id, "scope": "Files.Read.All Sites.Read.All"}
+        flow = (
+            await http.post("https://login.copilot-mcp.test/organizations/oauth2/v2.0/devicecode", data=form)
+        ).json()
+        approval = {"user_code": flow["user_code"], "user": "adele"}
+        answer = await http.post("https://login.copilot-mcp.test/simulator/approve", json=approval)
+    await local.aclose()
+    assert answer.status_code == 401

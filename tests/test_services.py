@@ -52,7 +52,7 @@ async def test_a_tenant_that_is_not_there_is_said(company: Tenant, settings: Set
     ):
         found = await client.call_tool("copilot_retrieve", RETRIEVAL)
     assert found.is_error
-    assert (found.meta or {})["copilot-mcp/error"]["kind"] == "offline"
+    assert "Start one with `copilot-mcp simulate`." in found.content[0].text
 
 
 async def test_the_graph_client_is_opened_once_and_needs_a_client_id(settings: Settings) -> None:

@@ -3,7 +3,8 @@
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
@@ -105,11 +106,12 @@ class StartedTenant:
 
         tenant = load_tenant(self._documents)
         _check_user(self._user, [user.key for user in tenant.users])
-        simulator = self._running.enter_context(Simulator(tenant, pace=STREAM_PACE_S))
+        # A key that nobody is told: with the person's own documents inside, only this process may approve.
+        key = token_urlsafe() if self.private else None
+        simulator = self._running.enter_context(Simulator(tenant, pace=STREAM_PACE_S, key=key))
         url = simulator.start()
-        _announce(
-            f"Simulated tenant at {url} ({len(tenant.documents)} documents); its page to sign in: {url}/devicelogin"
-        )
+        page = "" if self.private else f"; its page to sign in: {url}/devicelogin"
+        _announce(f"Simulated tenant at {url} ({len(tenant.documents)} documents){page}")
         return simulator
 
     async def approve(self, attempt: "SignInAttempt") -> None:
@@ -124,12 +126,14 @@ class StartedTenant:
 
 
 class JoinedTenant:
-    """A tenant that runs in another process on this machine."""
+    """A tenant that runs in another process on this machine. `url` may end in `#` and the tenant's start-up key."""
 
     private = True
 
     def __init__(self, url: str, user: str, *, signs_in: bool) -> None:
-        self._url = url.rstrip("/")
+        address, _, key = url.partition("#")
+        self._url = address.rstrip("/")
+        self._headers = {"authorization": f"Bearer {key}"} if key else {}
         self._user = user
         self.signs_in = signs_in
 
@@ -137,37 +141,53 @@ class JoinedTenant:
         """The transport that dials it.
 
         Raises:
-            SettingsError: The address is not a loopback address.
+            SettingsError: The address is not a loopback address, nobody answers there, or not to this key or user.
         """
         from copilot_mcp.auth import LoopbackTransport
 
         try:
-            return LoopbackTransport(self._url)
+            transport = LoopbackTransport(self._url)
         except ValueError as error:
             raise SettingsError(
                 f"--simulate-url {self._url} cannot be joined: {error}.", "Start one with `copilot-mcp simulate`."
             ) from None
+        facts = await self._ask("GET", "")
+        try:
+            people = [person["key"] for person in facts["users"]]
+        except (LookupError, TypeError):
+            raise self._absent("no users") from None
+        _check_user(self._user, people)
+        return transport
 
     async def approve(self, attempt: "SignInAttempt") -> None:
         """Ask the tenant to approve as the demo's user, by a call.
 
         Raises:
-            SettingsError: The tenant is not there, or does not know the user.
+            SettingsError: The tenant is not there any more.
         """
+        await self._ask("POST", "/approve", {"user_code": attempt.user_code, "user": self._user})
+        _announce(f"Signed in to the simulated tenant as {self._user}, by device code, approved by the tenant.")
+
+    async def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> Any:
         import httpx
 
-        form = {"user_code": attempt.user_code, "user": self._user}
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=APPROVE_TIMEOUT_S) as http:
-                answer = await http.post(f"{self._url}/simulator/approve", json=form)
-                people = [] if answer.is_success else (await http.get(f"{self._url}/simulator")).json()["users"]
-        except (httpx.HTTPError, ValueError, LookupError) as error:
-            raise SettingsError(
-                f"--simulate-url {self._url} does not answer as a simulated tenant ({type(error).__name__}).",
-                "Start one with `copilot-mcp simulate`.",
-            ) from None
-        _check_user(self._user, [person["key"] for person in people] or [self._user])
-        _announce(f"Signed in to the simulated tenant as {self._user}, by device code, approved by the tenant.")
+            async with httpx.AsyncClient(trust_env=False, timeout=APPROVE_TIMEOUT_S, headers=self._headers) as http:
+                answer = await http.request(method, f"{self._url}/simulator{path}", json=body)
+                if answer.status_code == httpx.codes.UNAUTHORIZED:
+                    raise SettingsError(
+                        f"--simulate-url {self._url} asks for its start-up key.",
+                        "Give the whole address that `copilot-mcp simulate` printed, with `#` and the key.",
+                    )
+                return answer.raise_for_status().json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise self._absent(type(error).__name__) from None
+
+    def _absent(self, reason: str) -> SettingsError:
+        return SettingsError(
+            f"--simulate-url {self._url} does not answer as a simulated tenant ({reason}).",
+            "Start one with `copilot-mcp simulate`.",
+        )
 
     async def aclose(self) -> None:
         """Nothing: whoever started the tenant ends it."""

@@ -3,6 +3,7 @@
 import signal
 import threading
 from pathlib import Path
+from secrets import token_urlsafe
 
 import click
 
@@ -37,13 +38,20 @@ def command(port: int, documents: Path | None, log_level: str) -> None:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    with Simulator(tenant, pace=STREAM_PACE_S) as simulator:
+    key = token_urlsafe() if documents is not None else None
+    with Simulator(tenant, pace=STREAM_PACE_S, key=key) as simulator:
         try:
             url = simulator.start(port)
         except OSError as error:
             raise click.ClickException(f"Port {port} cannot be used: {error}. Choose another with --port.") from None
         click.echo(f"Simulated tenant at {url}: {len(tenant.documents)} documents. {tenant.about}")
-        click.echo(f"Graph: {url}/v1.0 and {url}/beta. Sign-in: {url}/organizations/v2.0, page {url}/devicelogin")
+        page = f"{url}/devicelogin" + (f"?key={key}" if key else "")
+        click.echo(f"Graph: {url}/v1.0 and {url}/beta. Sign-in: {url}/organizations/v2.0, page {page}")
         click.echo(f"People: {', '.join(f'{user.name} ({user.key})' for user in tenant.users)}")
-        click.echo(f"Join it: copilot-mcp serve --simulate-url {url}")
+        if key:
+            click.echo(
+                f"Join it: set COPILOT_MCP_SIMULATE_URL={url}#{key} for copilot-mcp serve; the key is for you alone"
+            )
+        else:
+            click.echo(f"Join it: copilot-mcp serve --simulate-url {url}")
         ended.wait()

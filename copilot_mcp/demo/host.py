@@ -62,11 +62,15 @@ class Host:
 
 @asynccontextmanager
 async def launched(tenant_url: str, user: str) -> AsyncIterator[Host]:
-    """`copilot-mcp serve` as a child process, joined to the tenant at `tenant_url`, signed in as `user`."""
+    """`copilot-mcp serve` as a child process, joined to the tenant at `tenant_url`, signed in as `user`.
+
+    The address may hold the tenant's key, so it travels in the environment, which other users cannot see.
+    """
     parameters = StdioServerParameters(  # -P: a folder of the same name here must not stand in for us
         command=sys.executable,
-        args=["-P", "-m", "copilot_mcp", "serve", "--simulate-url", tenant_url, "--as", user],
-        env={name: value for name, value in os.environ.items() if not name.startswith("COPILOT_MCP_")},
+        args=["-P", "-m", "copilot_mcp", "serve", "--as", user],
+        env={name: value for name, value in os.environ.items() if not name.startswith("COPILOT_MCP_")}
+        | {"COPILOT_MCP_SIMULATE_URL": tenant_url},
     )
     with tempfile.TemporaryDirectory() as folder, open(Path(folder) / "stderr", "w+", encoding="utf-8") as log:
         try:

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import AsyncExitStack
+from secrets import token_urlsafe
 
 from copilot_mcp.demo import steps
 from copilot_mcp.demo.host import launched
@@ -25,10 +26,10 @@ async def run_demo(
     Raises:
         CopilotMcpError: A step did not go as it should; the text says which and why.
     """
-    started = time.perf_counter()
+    started, key = time.perf_counter(), token_urlsafe()
     async with AsyncExitStack() as stack:
         with screen.step("A Microsoft 365 tenant on this machine"):
-            simulator = stack.enter_context(Simulator(tenant, pace=STREAM_PACE_S))
+            simulator = stack.enter_context(Simulator(tenant, pace=STREAM_PACE_S, key=key))
             url = simulator.start()
             steps.introduce(screen, tenant, url)
         log = Trace(simulator, screen if trace else None)
@@ -39,7 +40,7 @@ async def run_demo(
             scope = BUILT_IN_SCOPE if known else await steps.best_site(person, tenant, asked[0])
             scenario = scenario_for(tenant, *asked, scope)
         with screen.step("Start `copilot-mcp serve` as a host does, and list its tools"), log:
-            host = await stack.enter_async_context(launched(url, scenario.first.key))
+            host = await stack.enter_async_context(launched(f"{url}#{key}", scenario.first.key))
             await steps.list_tools(screen, host)
         with screen.step("Why this exists: a malformed filter, sent raw to Graph"), log:
             await steps.send_raw(screen, person, scenario)
@@ -50,7 +51,7 @@ async def run_demo(
         with screen.step("copilot_retrieve with that filter"), log:
             await steps.retrieve(screen, host, scenario, expression)
         with screen.step("The same question asked by two people with different rights"), log:
-            other = await stack.enter_async_context(launched(url, scenario.second.key))
+            other = await stack.enter_async_context(launched(f"{url}#{key}", scenario.second.key))
             await steps.ask_as_both(screen, host, other, scenario)
         with screen.step("copilot_chat, its text arriving as progress"), log:
             conversation_id = await steps.chat(screen, host, scenario)

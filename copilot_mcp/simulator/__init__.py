@@ -60,6 +60,8 @@ class Simulator:
         pace: seconds between two events of a streamed answer.
         interval: seconds a client should wait between two polls of a device code.
         auto_approve: key or user name of the person who approves every sign-in at once, for demonstrations.
+        key: what the page and the tenant's own addresses ask for before they decide or tell anything; needed where
+            the documents are somebody's own, since every program of the machine can reach a loopback port.
 
     Raises:
         LookupError: `auto_approve` names nobody.
@@ -74,13 +76,21 @@ class Simulator:
         pace: float = 0.0,
         interval: int = 1,
         auto_approve: str | None = None,
+        key: str | None = None,
     ) -> None:
         from copilot_mcp.simulator.assembly import Assembly
         from copilot_mcp.simulator.serving import LoopbackServer
 
         self.tenant = tenant or load_company()
         self._parts = Assembly(
-            self.tenant, clock, sleep, pace=pace, interval=interval, auto_approve=auto_approve, base=lambda: self.url
+            self.tenant,
+            clock,
+            sleep,
+            pace=pace,
+            interval=interval,
+            auto_approve=auto_approve,
+            key=key,
+            base=lambda: self.url,
         )
         self._serve = LoopbackServer
         self._server: LoopbackServer | None = None

@@ -8,6 +8,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from ipaddress import ip_address
+from secrets import compare_digest
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -39,6 +40,7 @@ class _Own:
     sign_ins: SignIns
     faults: Faults
     trace: Trace
+    key: str | None
 
     async def about(self, request: Request) -> Response:
         """GET /simulator: what this is."""
@@ -89,29 +91,49 @@ class _Own:
         """GET and POST /devicelogin: where a person types the code."""
         users = self.tenant.users
         if request.method == "GET":
-            return _html(device_page(users, code=request.query_params.get("code", "")[:20]))
+            code, key = (request.query_params.get(name, "")[:100] for name in ("code", "key"))
+            return _html(device_page(users, code=code[:20], key=None if self.key is None else key))
         form = dict(parse_qsl((await _limited(request)).decode("utf-8", "replace")))
-        code = form.get("code", "")[:20]
+        code, key = form.get("code", "")[:20], form.get("key", "")[:100]
+        shown = None if self.key is None else key
+        if not self.knows(key):
+            problem = "The start-up key is missing or wrong; the command that started this tenant printed it."
+            return _html(device_page(users, code=code, problem=problem, key=""), 403)
         try:
             pending = self.sign_ins.waiting(code)
             declined = form.get("decision") == "decline"
             person = self.sign_ins.decide(code, None if declined else form.get("user", ""))
         except LookupError as error:
-            return _html(device_page(users, code=code, problem=str(error)), 400)
+            return _html(device_page(users, code=code, problem=str(error), key=shown), 400)
         return _html(decided_page(person, self.sign_ins.client_name(pending.client_id)))
+
+    def knows(self, key: str) -> bool:
+        """Whether this is the start-up key, or none is asked for."""
+        return self.key is None or compare_digest(key.encode(), self.key.encode())
+
+    def guarded(self, serve: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """The address behind the start-up key, which stands in the header `Authorization: Bearer`."""
+
+        async def guard(request: Request) -> Response:
+            scheme, _, key = request.headers.get("authorization", "").partition(" ")
+            if not self.knows(key.strip() if scheme.lower() == "bearer" else ""):
+                return JSONResponse({"error": "the start-up key is missing or wrong"}, 401)
+            return await serve(request)
+
+        return guard
 
 
 def build_app(
-    tenant: Tenant, sign_ins: SignIns, faults: Faults, trace: Trace, endpoints: Endpoints
+    tenant: Tenant, sign_ins: SignIns, faults: Faults, trace: Trace, endpoints: Endpoints, *, key: str | None = None
 ) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """Wire the routes of one tenant behind the check of Host and Origin."""
-    own = _Own(tenant, sign_ins, faults, trace)
+    own = _Own(tenant, sign_ins, faults, trace, key)
     entra = [_entra_route(path, endpoints) for path in ENTRA_PATHS]
     routes = [
-        Route("/simulator", own.about, methods=["GET"]),
-        Route("/simulator/trace", own.show_trace, methods=["GET"]),
-        Route("/simulator/approve", own.approve, methods=["POST"]),
-        Route("/simulator/faults", own.change_faults, methods=["GET", "POST", "DELETE"]),
+        Route("/simulator", own.guarded(own.about), methods=["GET"]),
+        Route("/simulator/trace", own.guarded(own.show_trace), methods=["GET"]),
+        Route("/simulator/approve", own.guarded(own.approve), methods=["POST"]),
+        Route("/simulator/faults", own.guarded(own.change_faults), methods=["GET", "POST", "DELETE"]),
         Route("/devicelogin", own.device, methods=["GET", "POST"]),
         *entra,
         Route("/{version}/{path:path}", endpoints.serve_graph, methods=_METHODS),

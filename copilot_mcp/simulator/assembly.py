@@ -32,6 +32,7 @@ class Assembly:
         pace: float,
         interval: int,
         auto_approve: str | None,
+        key: str | None,
         base: Callable[[], str],
     ) -> None:
         self._tenant = tenant
@@ -50,7 +51,7 @@ class Assembly:
         graph = Graph(tenant, tokens, self.faults, chat, Retrieval(tenant, self.index, self.faults, clock))
         entra = Entra(self.sign_ins, tokens, self.faults, clock)
         endpoints = Endpoints(graph, entra, self.faults, self.trace, clock, sleep, lambda: f"{base()}/devicelogin")
-        self.app = build_app(tenant, self.sign_ins, self.faults, self.trace, endpoints)
+        self.app = build_app(tenant, self.sign_ins, self.faults, self.trace, endpoints, key=key)
 
     def index(self) -> Index:
         """The passages of the tenant."""

@@ -10,7 +10,8 @@ __all__ = ["PAGE_HEADERS", "decided_page", "device_page"]
 
 PAGE_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
+    # Under no-referrer a browser sends `Origin: null` with the form, which the check of origins has to refuse.
+    "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
@@ -35,19 +36,28 @@ def _page(title: str, content: str) -> str:
     )
 
 
-def device_page(users: Sequence[User], *, code: str = "", problem: str = "") -> str:
-    """The form. `problem` is a sentence about the last try, read out first by a screen reader."""
+def device_page(users: Sequence[User], *, code: str = "", problem: str = "", key: str | None = None) -> str:
+    """The form. `problem` is a sentence about the last try, read out first by a screen reader.
+
+    `key` is what the person brought of the tenant's start-up key, None where the tenant has none.
+    """
     alert = f'<p role="alert"><strong>{escape(problem)}</strong></p>' if problem else ""
     people = "".join(
         f'<label><input type="radio" name="user" value="{escape(user.key)}"{" checked" if place == 0 else ""}> '
         f"{escape(user.name)} ({escape(user.username)})</label>"
         for place, user in enumerate(users)
     )
+    asked = (
+        ""
+        if key is None
+        else '<label for="key">Start-up key, printed by the command that started this tenant</label>'
+        f'<input type="password" id="key" name="key" value="{escape(key)}" required maxlength="100">'
+    )
     return _page(
         "Enter the code",
         f'{alert}<form method="post" action="/devicelogin" autocomplete="off">'
         '<label for="code">Code shown by the application</label>'
-        f'<input type="text" id="code" name="code" value="{escape(code)}" required maxlength="20" autofocus>'
+        f'<input type="text" id="code" name="code" value="{escape(code)}" required maxlength="20" autofocus>{asked}'
         f"<fieldset><legend>Sign in as</legend>{people}</fieldset>"
         "<p>The application will be able to read what this person may read. Go on only if you started it yourself.</p>"
         '<button type="submit" name="decision" value="approve">Approve</button>'

@@ -63,8 +63,11 @@ async def test_a_person_approves_on_the_page(login: httpx.AsyncClient, start: St
     assert re.findall(r'type="radio" name="user" value="(\w+)"', page.text) == ["adele", "megan"]
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
+    # What a browser sends with the form under this policy; under no-referrer it would send `null`.
+    assert page.headers["referrer-policy"] == "same-origin"
     form = {"code": begun["user_code"], "user": "megan", "decision": "approve"}
-    done = await login.post("/devicelogin", data=form)
+    origin = str(login.base_url).rstrip("/")
+    done = await login.post("/devicelogin", data=form, headers={"Origin": origin})
 
     assert done.status_code == 200
     assert "signed in as Megan Bowen" in done.text
@@ -164,3 +167,53 @@ async def test_the_trace_holds_no_secret(
     assert simulator.exchanges[1]["request"]["grant_type"].endswith("device_code")
     simulator.clear_trace()
     assert (simulator.trace, simulator.exchanges) == ([], [])
+
+
+@pytest.fixture
+async def keyed(simulator: Simulator) -> Any:
+    """A tenant of somebody's own documents: it asks for its start-up key."""
+    with Simulator(simulator.tenant, key="the-key") as own:
+        transport = httpx.ASGITransport(own.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            yield own, client
+
+
+async def begin(client: httpx.AsyncClient) -> str:
+    form = {"client_id": "00000000-0000-4000-8000-00000000c0de", "scope": "Files.Read.All Sites.Read.All"}
+    code: str = (await client.post("/organizations/oauth2/v2.0/devicecode", data=form)).json()["user_code"]
+    return code
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("authorization", ["", "Bearer wrong", "Basic the-key"])
+async def test_without_the_key_nothing_is_told_or_decided(keyed: Any, authorization: str) -> None:
+    _, client = keyed
+    headers = {"Authorization": authorization}
+    code = await begin(client)
+    approval = {"user_code": code, "user": "adele"}
+    answers = [
+        await client.get("/simulator", headers=headers),
+        await client.get("/simulator/trace", headers=headers),
+        await client.post("/simulator/faults", headers=headers, json={"name": "slow"}),
+        await client.post("/simulator/approve", headers=headers, json=approval),
+    ]
+    assert [answer.status_code for answer in answers] == [401] * 4
+    form = {"code": code, "user": "adele", "decision": "approve"}
+    for given in ({}, {"key": ""}, {"key": "wrong"}):
+        page = await client.post("/devicelogin", data=form | given)
+        assert page.status_code == 403
+        assert "start-up key is missing or wrong" in page.text
+        assert "wrong&quot;" not in page.text
+
+
+@pytest.mark.anyio
+async def test_with_the_key_the_page_and_the_call_decide(keyed: Any) -> None:
+    _, client = keyed
+    headers = {"Authorization": "Bearer the-key"}
+    assert (await client.get("/simulator", headers=headers)).json()["simulated"] is True
+    called = {"user_code": await begin(client), "user": "adele"}
+    assert (await client.post("/simulator/approve", headers=headers, json=called)).status_code == 200
+    page = await client.get("/devicelogin", params={"key": "the-key"})
+    assert 'name="key" value="the-key"' in page.text
+    form = {"code": await begin(client), "user": "megan", "decision": "approve", "key": "the-key"}
+    assert "signed in as Megan Bowen" in (await client.post("/devicelogin", data=form)).text
