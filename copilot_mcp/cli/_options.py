@@ -98,5 +98,5 @@ log_option = click.option(
 
 
 def settings_from(**given: Any) -> Settings:
-    """Settings out of what the options of a command were given as."""
-    return Settings(**{name: value for name, value in given.items() if name in Settings.__slots__})
+    """Settings out of the options of a command; an option that decides a setting bears that setting's name."""
+    return Settings(**given)

@@ -4,17 +4,16 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
 
 from copilot_mcp.cli._logs import start_logging
-from copilot_mcp.cli._options import account_options, log_option, simulation_options
+from copilot_mcp.cli._options import account_options, log_option, settings_from, simulation_options
 from copilot_mcp.cli._services import GraphServices
 from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
 from copilot_mcp.errors import SettingsError
-from copilot_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -74,25 +73,21 @@ def command(
     transport: str,
     host: str,
     port: int,
-    chat: Literal["stream", "sync"],
     time_zone: str | None,
-    cloud: str,
-    tenant: str,
-    client_id: str | None,
-    cache: Literal["plain", "memory"],
     simulate: bool,
     simulate_url: str | None,
     documents: Path | None,
     user: str | None,
     signed_out: bool,
     log_level: str,
+    **decided: Any,
 ) -> None:
     """Serve the tools to an MCP host.
 
     They speak to Microsoft 365, or with --simulate to a simulated tenant. The HTTP server asks for a secret in the
     Authorization header: that of COPILOT_MCP_SECRET (32 characters or more), else a new one, printed at its start.
     """
-    settings = Settings(cloud, tenant, client_id, chat, checked_time_zone(time_zone), cache)
+    settings = settings_from(time_zone=checked_time_zone(time_zone), **decided)
     local = chosen_tenant(
         simulate=simulate, simulate_url=simulate_url, documents=documents, user=user, signed_out=signed_out
     )
