@@ -1,6 +1,7 @@
 """What the command line decided, as one frozen value that is handed down."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = ["Settings"]
@@ -17,6 +18,9 @@ class Settings:
         chat: `stream` uses chatOverStream, `sync` the synchronous operation; never one after the other.
         time_zone: IANA name sent when a call has no `locationHint`; None asks the operating system.
         cache: `plain` keeps the sign-in in a file with mode 0600, `memory` nowhere.
+        names: nicknames by kind (sites, folders, labels, connections), each with what it stands for.
+        allow_property: properties that filters may use although this release does not know them.
+        outside: what becomes of hits that lie outside the filter: they are withheld, or shown and marked.
         simulated: this is the simulated tenant, and every answer says so.
     """
 
@@ -26,4 +30,7 @@ class Settings:
     chat: Literal["stream", "sync"] = "stream"
     time_zone: str | None = None
     cache: Literal["plain", "memory"] = "plain"
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    allow_property: tuple[str, ...] = ()
+    outside: Literal["withhold", "mark"] = "withhold"
     simulated: bool = False

@@ -10,7 +10,7 @@ from mcp.server import CacheHint, MCPServer
 from copilot_mcp import __version__
 from copilot_mcp.server.bind import bind
 from copilot_mcp.settings import Settings
-from copilot_mcp.tools import TOOLS, ToolContext
+from copilot_mcp.tools import TOOLS, KnownNames, ToolContext
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import GraphClient
@@ -51,8 +51,10 @@ def build_server(
     Listing tools needs no network, no account and no tenant: `services` is touched by the first Graph call only.
     """
 
+    names = KnownNames(settings.names)
+
     def make_context(progress: Callable[[str], Awaitable[None]]) -> ToolContext:
-        return ToolContext(services.graph, settings, now, monotonic, progress)
+        return ToolContext(services.graph, settings, now, monotonic, progress, names)
 
     title = "Microsoft 365 Copilot"
     if settings.simulated:
