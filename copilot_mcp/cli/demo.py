@@ -40,9 +40,10 @@ def command(question: str | None, documents: Path | None, trace: bool, log_level
     try:
         anyio.run(run)
     except* CopilotMcpError as group:
-        raise click.ClickException(f"The demo stopped: {_first(group)}") from None
+        raise click.ClickException(f'The demo stopped at "{screen.heading}". {_first(group)}') from None
     except* (TimeoutError, OSError) as group:
-        raise click.ClickException(f"The demo stopped: {_first(group) or f'no end after {_LIMIT_S} s'}") from None
+        reason = str(_first(group)) or f"It had not ended after {_LIMIT_S} s."
+        raise click.ClickException(f'The demo stopped at "{screen.heading}". {reason}') from None
 
 
 def _first(error: BaseException) -> BaseException:
