@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from copilot_mcp.cli import app
+from copilot_mcp.cli.demo import line_width
 from copilot_mcp.demo import Screen
 
 STEPS = [
@@ -103,6 +104,11 @@ def test_a_server_that_does_not_start_ends_with_1_and_its_last_words(monkeypatch
     assert "The server did not answer (Connection closed). It said: " in sentence
     assert "encodings" in sentence
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(("columns", "width"), [(None, 96), (200, 96), (80, 80), (10, 40), (0, 40)])
+def test_lines_fit_the_terminal(columns: int | None, width: int) -> None:
+    assert line_width(columns) == width
 
 
 def test_the_screen_wraps_counts_and_colours() -> None:

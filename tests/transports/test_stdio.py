@@ -162,12 +162,16 @@ def test_signed_out_is_answered_within_a_second_and_the_server_lives_on(start: C
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_server_with_its_status(start: Callable[..., Any], number: int, status: int) -> None:
+def test_a_signal_ends_the_server_with_its_status(
+    start: Callable[..., Any], number: int, status: int, era: str
+) -> None:
     server = start("serve", "--simulate")
-    talk(server.popen, LEGACY_HELLO)
+    greet(server.popen, era)
+    talk(server.popen, call(2, "build_filter", {"dataSource": "sharePoint", "expression": "FileType:pdf"}, era))
     answers(server.popen, 1)
     server.popen.send_signal(number)
     assert server.popen.wait(10) == status
+    assert server.popen.stdout.read() == b""
 
 
 def test_closed_input_ends_the_server_with_status_0(start: Callable[..., Any]) -> None:
