@@ -150,8 +150,18 @@ class Simulator:
         """The same with whole JSON bodies, at most 200; tokens and device codes are never in it."""
         return self._parts.trace.exchanges
 
+    @property
+    def received(self) -> dict[str, int]:
+        """POSTs that came in since the trace was cleared, by operation, whatever was answered."""
+        return self._parts.trace.received
+
+    @property
+    def turns_recorded(self) -> int:
+        """Chat turns that were taken, in all conversations, since the tenant was made."""
+        return self._parts.conversations.recorded
+
     def clear_trace(self) -> None:
-        """Forget the trace and the exchanges."""
+        """Forget the trace, the exchanges and what was received."""
         self._parts.trace.clear()
 
     def approve(self, user_code: str, user: str) -> None:

@@ -40,6 +40,7 @@ class _Own:
     sign_ins: SignIns
     faults: Faults
     trace: Trace
+    counts: Callable[[], dict[str, Any]]
     key: str | None
 
     async def about(self, request: Request) -> Response:
@@ -63,6 +64,10 @@ class _Own:
         """GET /simulator/trace: what was asked, without texts."""
         return JSONResponse(self.trace.entries)
 
+    async def show_counts(self, request: Request) -> Response:
+        """GET /simulator/counts: POSTs received by operation, and chat turns recorded."""
+        return JSONResponse(self.counts())
+
     async def approve(self, request: Request) -> Response:
         """POST /simulator/approve {"user_code", "user"}: what the page does, by a call; no user declines."""
         body = await _object(request)
@@ -76,13 +81,16 @@ class _Own:
         return JSONResponse({"approved": person is not None, "user": person.username if person else None})
 
     async def change_faults(self, request: Request) -> Response:
-        """GET lists the waiting faults, POST {"name", …} asks for one, DELETE forgets them all."""
+        """GET lists the waiting faults, POST {"name", …} or {"spec"} asks for one, DELETE forgets them all."""
         if request.method == "DELETE":
             self.faults.clear()
         if request.method == "POST":
             body = await _object(request)
             try:
-                self.faults.add(str(body.pop("name", "")), **body)
+                if "spec" in body:
+                    self.faults.add_spec(str(body["spec"]))
+                else:
+                    self.faults.add(str(body.pop("name", "")), **body)
             except (ValueError, TypeError) as error:
                 return JSONResponse({"error": str(error)}, 400)
         return JSONResponse([asdict(fault) for fault in self.faults.waiting])
@@ -124,14 +132,22 @@ class _Own:
 
 
 def build_app(
-    tenant: Tenant, sign_ins: SignIns, faults: Faults, trace: Trace, endpoints: Endpoints, *, key: str | None = None
+    tenant: Tenant,
+    sign_ins: SignIns,
+    faults: Faults,
+    trace: Trace,
+    endpoints: Endpoints,
+    *,
+    counts: Callable[[], dict[str, Any]],
+    key: str | None = None,
 ) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """Wire the routes of one tenant behind the check of Host and Origin."""
-    own = _Own(tenant, sign_ins, faults, trace, key)
+    own = _Own(tenant, sign_ins, faults, trace, counts, key)
     entra = [_entra_route(path, endpoints) for path in ENTRA_PATHS]
     routes = [
         Route("/simulator", own.guarded(own.about), methods=["GET"]),
         Route("/simulator/trace", own.guarded(own.show_trace), methods=["GET"]),
+        Route("/simulator/counts", own.guarded(own.show_counts), methods=["GET"]),
         Route("/simulator/approve", own.guarded(own.approve), methods=["POST"]),
         Route("/simulator/faults", own.guarded(own.change_faults), methods=["GET", "POST", "DELETE"]),
         Route("/devicelogin", own.device, methods=["GET", "POST"]),

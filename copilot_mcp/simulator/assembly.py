@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from copilot_mcp.simulator.app import build_app
 from copilot_mcp.simulator.chat import Chat
@@ -38,7 +39,7 @@ class Assembly:
         self._tenant = tenant
         self._lock = threading.Lock()
         self._index: Index | None = None
-        self.faults = Faults()
+        self.faults = Faults(tuple(user.key for user in tenant.users))
         self.trace = Trace()
         self.sign_ins = SignIns(tenant, clock, interval_s=interval, auto_approve=auto_approve)
         tokens = Tokens(clock)
@@ -47,11 +48,16 @@ class Assembly:
             if pace > 0:
                 await sleep(pace)
 
-        chat = Chat(tenant, self.index, self.faults, clock, Conversations(clock), pause)
+        self.conversations = Conversations(clock)
+        chat = Chat(tenant, self.index, self.faults, clock, self.conversations, pause)
         graph = Graph(tenant, tokens, self.faults, chat, Retrieval(tenant, self.index, self.faults, clock))
         entra = Entra(self.sign_ins, tokens, self.faults, clock)
         endpoints = Endpoints(graph, entra, self.faults, self.trace, clock, sleep, lambda: f"{base()}/devicelogin")
-        self.app = build_app(tenant, self.sign_ins, self.faults, self.trace, endpoints, key=key)
+        self.app = build_app(tenant, self.sign_ins, self.faults, self.trace, endpoints, counts=self.counts, key=key)
+
+    def counts(self) -> dict[str, Any]:
+        """POSTs received by operation, and chat turns recorded."""
+        return {"received": self.trace.received, "turnsRecorded": self.conversations.recorded}
 
     def index(self) -> Index:
         """The passages of the tenant."""

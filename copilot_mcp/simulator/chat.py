@@ -44,10 +44,13 @@ class Chat:
         turn, _ = self._take_turn(user, conversation_id, body, "chat")
         return Reply(200, turn.body(root))
 
-    def chat_over_stream(self, user: User, conversation_id: str, body: Mapping[str, Any]) -> Reply:
+    def chat_over_stream(self, user: User, conversation_id: str, body: Mapping[str, Any], root: str) -> Reply:
         """POST copilot/conversations/{id}/chatOverStream."""
         turn, conversation = self._take_turn(user, conversation_id, body, "chatOverStream")
-        struck = [fault.name for fault in self.faults.take("chatOverStream", "stream")]
+        struck = self.faults.take("chatOverStream", "stream", user.key)
+        if any(fault.name == "whole_body" for fault in struck):
+            return Reply(200, turn.body(root))
+        struck += self.faults.take("chatOverStream", "values", user.key)
         events: list[Any] = []
         stream = stream_turn(turn, conversation, struck, events, self.pause)
         return Reply(200, stream=stream, events=events, media_type="text/event-stream")
@@ -58,7 +61,7 @@ class Chat:
         question = read_question(body)
         asked = self.clock()
         with self.conversations.taking_turn(conversation_id, user.id) as conversation:
-            struck = {fault.name for fault in self.faults.take(operation, "turn")}
+            struck = {fault.name for fault in self.faults.take(operation, "turn", user.key)}
             answer = compose(self.tenant, self.index(), user, question, conversation.memory)
             if "disengaged" in struck:
                 conversation.state = DISENGAGED

@@ -103,6 +103,8 @@ class Conversations:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, Conversation] = {}
+        self.recorded = 0
+        """Turns that were taken, in all conversations."""
 
     def create(self, owner: str) -> Conversation:
         """A new conversation. The oldest is forgotten when there are too many."""
@@ -134,10 +136,13 @@ class Conversations:
             if conversation.busy:
                 raise GraphRefusalError(409, "Conflict", "The conversation is busy with another turn.")
             conversation.busy = True
+        turns = conversation.turns
         try:
             yield conversation
         finally:
             conversation.busy = False
+            with self._lock:
+                self.recorded += conversation.turns - turns
 
 
 def turn_of(conversation: Conversation, prompt: str, answer: Answer, asked: float, answered: float) -> Turn:

@@ -1,16 +1,16 @@
 """Between HTTP and the two services: reads requests, spoils answers where a fault asks for it, keeps the trace."""
 
-import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
+from copilot_mcp.simulator.delivery import break_connection, deliver, encoded
 from copilot_mcp.simulator.entra import ENTRA_PATHS, Entra, EntraCall
 from copilot_mcp.simulator.faults import Faults
 from copilot_mcp.simulator.graph import Graph, GraphCall, operation_of
@@ -42,12 +42,12 @@ class Endpoints:
             operation, target = operation_of(version, path)
         except GraphRefusalError as refusal:
             return await self._send(request, "unknown", refusal.reply(ids), ids, None)
-        await self._wait(operation)
+        authorization = request.headers.get("authorization", "")
+        await self._begin(request, operation, lambda: self.graph.user_key(authorization))
         content = await _content(request)
         if content is None:
             reply = GraphRefusalError(413, "RequestEntityTooLarge", "The request is too large.").reply(ids)
             return await self._send(request, operation, reply, ids, None)
-        authorization = request.headers.get("authorization", "")
         call = GraphCall(operation, version, target, request.method, authorization, content, ids)
         return await self._send(request, operation, self.graph.answer(call), ids, _json_or_none(content))
 
@@ -55,7 +55,7 @@ class Endpoints:
         """The four endpoints of an authority."""
         ids = RequestIds.of(self.clock(), request.headers.get("client-request-id"))
         operation, method = ENTRA_PATHS[request.path_params["path"]]
-        await self._wait(operation)
+        await self._begin(request, operation, "")
         if request.method != method:
             return await self._send(request, operation, Reply(405, {"error": "invalid_request"}), ids, None)
         content = await _content(request) or b""
@@ -66,8 +66,12 @@ class Endpoints:
         call = EntraCall(operation, request.path_params["tenant"], form, base, self.approval_page(), ids)
         return await self._send(request, operation, self.entra.answer(call), ids, harmless(form))
 
-    async def _wait(self, operation: str) -> None:
-        for fault in self.faults.take(operation, "wait"):
+    async def _begin(self, request: Request, operation: str, user: str | Callable[[], str]) -> None:
+        """Count the request, unless a fault refuses the connection, and let it wait where a fault says so."""
+        if self.faults.take(operation, "connect", user):
+            break_connection(request, ConnectionRefusedError)
+        self.trace.count(request.method, operation)
+        for fault in self.faults.take(operation, "wait", user):
             await self.sleep(fault.seconds)
 
     async def _send(self, request: Request, operation: str, reply: Reply, ids: RequestIds, asked: Any) -> Response:
@@ -78,18 +82,12 @@ class Endpoints:
         told: Any = reply.events if reply.stream is not None else reply.body
         if operation in ("devicecode", "token") and isinstance(told, dict):
             told = harmless(told)
-        content = _encoded(reply)
+        content = encoded(reply)
         entry = _entry(request, operation, reply, ids, len(content))
         self.trace.add(entry, asked, told)
-        spoilt = {fault.name for fault in self.faults.take(operation, "body")}
-        if "drop_connection" in spoilt:
-            _abort(request)
-        if reply.stream is not None:
-            return StreamingResponse(reply.stream, reply.status, headers)
-        if "cut_body" in spoilt:
-            cut = _half(content, request)
-            return StreamingResponse(cut, reply.status, headers)
-        return Response(content, reply.status, headers)
+        authorization = request.headers.get("authorization", "")
+        struck = self.faults.take(operation, "body", lambda: self.graph.user_key(authorization))
+        return await deliver(reply, content, headers, struck, request, self.sleep)
 
 
 def _entry(request: Request, operation: str, reply: Reply, ids: RequestIds, size: int) -> dict[str, Any]:
@@ -129,32 +127,3 @@ def _json_or_none(content: bytes) -> Any:
         return json.loads(content)
     except (ValueError, RecursionError):
         return None
-
-
-def _encoded(reply: Reply) -> bytes:
-    if reply.text is not None:
-        return reply.text.encode()
-    if reply.stream is not None:
-        return b""
-    return json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-async def _half(content: bytes, request: Request) -> AsyncIterator[bytes]:
-    """Half of the body; on a socket the connection then breaks."""
-    yield content[: len(content) // 2]
-    transport = _transport(request)
-    if transport is not None:
-        transport.abort()
-
-
-def _abort(request: Request) -> None:
-    """Break the connection. Without a socket, the ASGI server in between gets the error."""
-    transport = _transport(request)
-    if transport is None:
-        raise ConnectionResetError("the simulated tenant dropped the connection")
-    transport.abort()
-
-
-def _transport(request: Request) -> asyncio.Transport | None:
-    state: Mapping[str, Any] = request.scope.get("state", {})
-    return state.get("transport")

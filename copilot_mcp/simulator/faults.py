@@ -1,73 +1,37 @@
-"""The named faults that a test or a person asks for: what goes wrong, in which operation, how often.
+"""The faults that a test or a person asks for: what goes wrong, in which operation, for whom, how often.
 
     simulator.faults.add("throttled", operation="retrieval", times=2, retry_after="1")
+    simulator.faults.add_spec("throttled@retrieval,times=2,retry_after=1")
 
-A fault is used up by the requests it spoils. Those of stage `answer` stand in for the real answer and come before
-sign-in is checked; the other stages spoil an otherwise real one.
+A fault is used up by the requests it spoils. What there is stands in `fault_table.py`.
 """
 
+import random
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from copilot_mcp.simulator.fault_table import FAULTS, GROUPS, FaultKind, Stage
 
 __all__ = ["FAULTS", "Fault", "FaultKind", "Faults"]
 
-Stage = Literal["wait", "answer", "body", "turn", "stream", "filter"]
-
-_ENTRA: Final = frozenset({"discovery", "keys", "devicecode", "token"})
-_TURNS: Final = frozenset({"chat", "chatOverStream"})
-_GRAPH: Final = _TURNS | {"conversations", "retrieval", "batch"}
-_GROUPS: Final[Mapping[str, frozenset[str]]] = {
-    "*": _GRAPH | _ENTRA,
-    "graph": _GRAPH,
-    "entra": _ENTRA,
-    "turns": _TURNS,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class FaultKind:
-    """A fault that can be asked for. `operation` is where it strikes when nothing else is said."""
-
-    stage: Stage
-    operation: str
-    about: str
-
-
-FAULTS: Final[Mapping[str, FaultKind]] = {
-    "slow": FaultKind("wait", "*", "waits `seconds` before answering"),
-    "unauthorized": FaultKind("answer", "graph", "401, as for a token that Graph no longer takes"),
-    "forbidden": FaultKind("answer", "graph", "403 without any reason"),
-    "refusal": FaultKind("answer", "turns", "403 whose body is a conversation that explains itself"),
-    "no_licence": FaultKind("answer", "graph", "403 with the code NoLicense"),
-    "not_found": FaultKind("answer", "graph", "404"),
-    "throttled": FaultKind("answer", "graph", "429 with Retry-After"),
-    "throttled_silent": FaultKind("answer", "graph", "429 without Retry-After and with an unrecognisable body"),
-    "server_error": FaultKind("answer", "graph", "500"),
-    "wrapped_refusal": FaultKind("answer", "turns", "500 that wraps the 403 of a back end"),
-    "unavailable": FaultKind("answer", "graph", "503"),
-    "gateway_timeout": FaultKind("answer", "graph", "504"),
-    "html": FaultKind("answer", "graph", "an HTML page with `status`, 200 when not said"),
-    "entra_down": FaultKind("answer", "entra", "503 with an HTML page from the sign-in service"),
-    "conversation_gone": FaultKind("answer", "turns", "404, the conversation is forgotten"),
-    "cut_body": FaultKind("body", "graph", "the body ends in the middle"),
-    "drop_connection": FaultKind("body", "graph", "the request is carried out, then the connection is dropped"),
-    "disengaged": FaultKind("turn", "turns", "the turn ends the conversation: disengagedForRai"),
-    "empty_answer": FaultKind("turn", "turns", "an answer without text"),
-    "cut_stream": FaultKind("stream", "chatOverStream", "ends before the final event"),
-    "stream_error": FaultKind("stream", "chatOverStream", "an error object in the middle"),
-    "deltas": FaultKind("stream", "chatOverStream", "growing events carry only what is new"),
-    "rewrites": FaultKind("stream", "chatOverStream", "one event takes back words already sent"),
-    "crlf": FaultKind("stream", "chatOverStream", "CRLF line ends and comment lines"),
-    "line_breaks": FaultKind("stream", "chatOverStream", "real line breaks inside the final event"),
-    "drop_filters": FaultKind("filter", "retrieval", "the filter is ignored although it is well formed"),
-}
+FORMS: Final = ("json", "html", "empty")
+_WHOLE: Final = ("times", "status", "at", "seed")
+_NUMBERS: Final = ("seconds", "probability")
+_COMMON: Final = ("operation", "times", "user", "probability", "seed")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault asked for. `times` is how many requests it still spoils, None until it is cleared."""
+    """A fault asked for.
+
+    Attributes:
+        times: how many requests it still spoils, None until it is cleared.
+        at: number of an event of a stream, from 1; negative counts from the end; None is in the middle.
+        user: key of the person whose requests it spoils, empty for everybody's. Requests to Entra bear nobody's name.
+        probability: the chance, 0 to 1, that it spoils a request; `seed` makes the same requests unlucky each time.
+    """
 
     name: str
     operation: str
@@ -75,6 +39,11 @@ class Fault:
     retry_after: str | None = None
     seconds: float = 0.0
     status: int | None = None
+    at: int | None = None
+    form: str = "json"
+    user: str = ""
+    probability: float = 1.0
+    seed: int = 0
 
     @property
     def kind(self) -> FaultKind:
@@ -83,33 +52,94 @@ class Fault:
 
     def strikes(self, operation: str) -> bool:
         """Whether it concerns this operation."""
-        return operation in _GROUPS.get(self.operation, frozenset({self.operation}))
+        return operation in GROUPS.get(self.operation, frozenset({self.operation}))
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A fault with the dice that were made for it."""
+
+    fault: Fault
+    dice: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(self.fault.seed)
 
 
 class Faults:
-    """The faults that are waiting; may be used from any thread."""
+    """The faults that are waiting; may be used from any thread. `people` are the keys a fault may be meant for."""
 
-    def __init__(self) -> None:
+    def __init__(self, people: Collection[str] = ()) -> None:
+        self._people = tuple(people)
         self._lock = threading.Lock()
-        self._waiting: list[Fault] = []
+        self._waiting: list[_Waiting] = []
 
     def add(self, name: str, *, operation: str | None = None, times: int | None = 1, **options: Any) -> Fault:
         """Ask for a fault in the next `times` requests of an operation, or of a group: graph, entra, turns, *.
 
-        Options: `retry_after` (text, for 429 and 503), `seconds` (for slow), `status` (for html).
+        Options: `user`, `probability`, `seed` for every fault, and those that `FAULTS` names for this one.
 
         Raises:
-            ValueError: no such fault or operation.
+            ValueError: no such fault, operation, person or option, or a value that makes no sense.
         """
         if name not in FAULTS:
             raise ValueError(f"no such fault: {name}; there are {', '.join(FAULTS)}")
         where = operation or FAULTS[name].operation
-        if where not in _GROUPS and where not in _GROUPS["*"]:
-            raise ValueError(f"no such operation: {where}")
+        if where not in GROUPS and where not in GROUPS["*"]:
+            known = ", ".join((*GROUPS, *sorted(GROUPS["*"])))
+            raise ValueError(f"no such operation: {where}; there are {known}")
+        allowed = (*_COMMON, *FAULTS[name].options)
+        for option in options:
+            if option not in allowed:
+                raise ValueError(f"{option} means nothing for {name}; it takes {', '.join(allowed)}")
         fault = Fault(name, where, times, **options)
+        self._check(fault)
         with self._lock:
-            self._waiting.append(fault)
+            self._waiting.append(_Waiting(fault))
         return fault
+
+    def add_spec(self, spec: str) -> Fault:
+        """Ask for a fault in one line: `NAME[@OPERATION][,OPTION=VALUE…]`, for instance `unavailable,times=always`.
+
+        Raises:
+            ValueError: as `add`, and where the line cannot be read.
+        """
+        head, *rest = (part.strip() for part in spec.split(","))
+        name, _, operation = head.partition("@")
+        options: dict[str, Any] = {}
+        for part in rest:
+            option, equals, value = (each.strip() for each in part.partition("="))
+            if not equals or not value:
+                raise ValueError(f"{part or 'an empty part'} is no OPTION=VALUE")
+            options[option] = _value(option, value)
+        if "operation" in options and operation:
+            raise ValueError("the operation is named twice")
+        operation = options.pop("operation", operation)
+        return self.add(name.strip(), operation=operation.strip() or None, **options)
+
+    def _check(self, fault: Fault) -> None:
+        """Refuse what makes no sense, whether it came from Python, from JSON or from a line."""
+        for name in _WHOLE:
+            value = getattr(fault, name)
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+                raise ValueError(f"{name} must be a whole number")
+        for name in _NUMBERS:
+            value = getattr(fault, name)
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise ValueError(f"{name} must be a number")
+        limits = {
+            "times": fault.times is None or fault.times >= 1,
+            "status": fault.status is None or 200 <= fault.status <= 599,
+            "at": fault.at != 0,
+            "seconds": 0 <= fault.seconds <= 86_400,
+            "probability": 0 <= fault.probability <= 1,
+            "form": fault.form in FORMS,
+            "retry_after": fault.retry_after is None or (isinstance(fault.retry_after, str) and _plain(fault)),
+        }
+        if wrong := [name for name, right in limits.items() if not right]:
+            raise ValueError(f"{wrong[0]} is out of range: {_RANGES[wrong[0]]}")
+        if fault.user and fault.user not in self._people:
+            raise ValueError(f"no such user: {fault.user}; there are {', '.join(self._people)}")
 
     def clear(self) -> None:
         """Forget every fault."""
@@ -120,26 +150,65 @@ class Faults:
     def waiting(self) -> tuple[Fault, ...]:
         """What is still to come, oldest first."""
         with self._lock:
-            return tuple(self._waiting)
+            return tuple(each.fault for each in self._waiting)
 
-    def take(self, operation: str, stage: Stage) -> tuple[Fault, ...]:
-        """Use up one round of the faults that strike now: one of stage `answer`, of other stages all."""
+    def take(self, operation: str, stage: Stage, user: str | Callable[[], str] = "") -> tuple[Fault, ...]:
+        """Use up one round of the faults that strike now: one of stage `answer`, of other stages all.
+
+        `user` is the key of the person who asks, or tells it when a fault is meant for one person.
+        """
         taken: list[Fault] = []
         with self._lock:
-            for fault in list(self._waiting):
-                if fault.kind.stage != stage or not fault.strikes(operation):
+            for each in list(self._waiting):
+                fault = each.fault
+                if fault.kind.stage != stage or not fault.strikes(operation) or not _concerns(fault, user):
                     continue
-                if stage == "answer" and taken:
-                    break
+                if each.dice.random() >= fault.probability:
+                    continue
                 taken.append(fault)
-                self._use_up(fault)
+                self._use_up(each)
+                if stage == "answer":
+                    break
         return tuple(taken)
 
-    def _use_up(self, fault: Fault) -> None:
-        place = self._waiting.index(fault)
-        if fault.times is None:
+    def _use_up(self, each: _Waiting) -> None:
+        times = each.fault.times
+        if times is None:
             return
-        if fault.times > 1:
-            self._waiting[place] = replace(fault, times=fault.times - 1)
+        if times > 1:
+            each.fault = replace(each.fault, times=times - 1)
         else:
-            del self._waiting[place]
+            self._waiting.remove(each)
+
+
+_RANGES: Final = {
+    "times": "1 or more, or always",
+    "status": "200 to 599",
+    "at": "1 or more, or negative to count from the end",
+    "seconds": "0 to 86400",
+    "probability": "0 to 1",
+    "form": ", ".join(FORMS),
+    "retry_after": "printable text",
+}
+
+
+def _concerns(fault: Fault, user: str | Callable[[], str]) -> bool:
+    return not fault.user or fault.user == (user if isinstance(user, str) else user())
+
+
+def _plain(fault: Fault) -> bool:
+    """Whether `retry_after` can stand in a header."""
+    text = fault.retry_after or ""
+    return text.isascii() and text.isprintable()
+
+
+def _value(option: str, value: str) -> Any:
+    """An option's text as its type."""
+    if option == "times" and value == "always":
+        return None
+    try:
+        if option in _WHOLE:
+            return int(value)
+        return float(value) if option in _NUMBERS else value
+    except ValueError:
+        raise ValueError(f"{option}={value}: a number is needed") from None

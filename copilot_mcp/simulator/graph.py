@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from copilot_mcp.simulator.batch import run_batch
 from copilot_mcp.simulator.chat import Chat
+from copilot_mcp.simulator.fault_batch import spoilt_batch
+from copilot_mcp.simulator.fault_values import altered
 from copilot_mcp.simulator.faults import Faults
 from copilot_mcp.simulator.fields import read_json
 from copilot_mcp.simulator.replies import GraphRefusalError, Reply, RequestIds, fault_reply
@@ -84,7 +86,7 @@ class Graph:
 
     def answer(self, call: GraphCall) -> Reply:
         """Carry out one request; every refusal comes back in Graph's shape."""
-        struck = self.faults.take(call.operation, "answer")
+        struck = self.faults.take(call.operation, "answer", lambda: self.user_key(call.authorization))
         if struck:
             if struck[0].name == "conversation_gone":
                 self.chat.conversations.forget(call.target)
@@ -93,10 +95,23 @@ class Graph:
             return reply
         notes: dict[str, Any] = {}
         try:
-            reply = self._carry_out(call, notes)
+            reply = self._spoilt(self._carry_out(call, notes), call.operation, notes)
         except GraphRefusalError as refusal:
             reply = refusal.reply(call.ids)
         reply.notes = notes | reply.notes
+        return reply
+
+    def user_key(self, authorization: str) -> str:
+        """Whose request this is, empty where the token does not tell."""
+        try:
+            return self._signed_in(authorization)[0].key
+        except GraphRefusalError:
+            return ""
+
+    def _spoilt(self, reply: Reply, operation: str, notes: Mapping[str, Any]) -> Reply:
+        """A good answer with the values that a fault wants; a stream has its own."""
+        if reply.status < 300 and reply.stream is None:
+            reply.body = altered(reply.body, self.faults.take(operation, "values", str(notes.get("user", ""))))
         return reply
 
     def _carry_out(self, call: GraphCall, notes: dict[str, Any]) -> Reply:
@@ -107,7 +122,8 @@ class Graph:
         body = read_json(call.content)
         match call.operation:
             case "batch":
-                return run_batch(body, self._item(call, user, scopes), _refuser(call.ids))
+                reply = run_batch(body, self._item(call, user, scopes), _refuser(call.ids))
+                return spoilt_batch(reply, self.faults.take("batch", "batch", user.key), _refuser(call.ids))
             case "retrieval":
                 return self._retrieve(call.version, user, scopes, body)
         _require(scopes, CHAT_SCOPES)
@@ -117,7 +133,7 @@ class Graph:
             case "chat":
                 return self.chat.chat(user, call.target, body, f"{GRAPH_RESOURCE}/beta")
             case _:
-                return self.chat.chat_over_stream(user, call.target, body)
+                return self.chat.chat_over_stream(user, call.target, body, f"{GRAPH_RESOURCE}/beta")
 
     def _signed_in(self, authorization: str) -> tuple[User, frozenset[str]]:
         """The person and the scopes of a bearer token."""
@@ -142,11 +158,11 @@ class Graph:
         """A retrieval inside a batch: its own faults, scopes and refusal."""
 
         def retrieve(body: Mapping[str, Any]) -> Reply:
-            struck = self.faults.take("retrieval", "answer")
+            struck = self.faults.take("retrieval", "answer", user.key)
             if struck:
                 return fault_reply(struck[0], call.ids)
             try:
-                return self._retrieve(call.version, user, scopes, body)
+                return self._spoilt(self._retrieve(call.version, user, scopes, body), "retrieval", {"user": user.key})
             except GraphRefusalError as refusal:
                 return refusal.reply(call.ids)
 

@@ -5,7 +5,7 @@ Kept apart from HTTP because an item of a `$batch` is the same answer without a 
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 from uuid import uuid4
@@ -86,22 +86,48 @@ def fault_reply(fault: Fault, ids: RequestIds) -> Reply:
     """The answer of a fault of stage `answer`, as Graph or its gateway gives it."""
     if fault.name in ("html", "entra_down"):
         return html_page(fault.status or (200 if fault.name == "html" else 503), "The service cannot be reached")
+    if fault.name == "empty":
+        return Reply(fault.status or 200, text="")
     if fault.name == "refusal":
         return Reply(403, _explaining_conversation(ids))
-    retry = {"Retry-After": fault.retry_after} if fault.retry_after is not None else {}
-    if fault.name == "throttled":
-        retry = {"Retry-After": fault.retry_after or "10"}
     status, code, message = _REFUSALS[fault.name]
+    retry = _retry_after(fault, ids)
+    if fault.form != "json":
+        page = html_page(status, "The service cannot be reached") if fault.form == "html" else Reply(status, text="")
+        page.headers.update(retry)
+        return page
     return GraphRefusalError(status, code, message, retry).reply(ids)
 
 
+def _retry_after(fault: Fault, ids: RequestIds) -> dict[str, str]:
+    """The header in the form that the fault is about."""
+    value = fault.retry_after or _WAITS.get(fault.name)
+    if fault.name == "throttled_date":
+        value = format_datetime(ids.date + timedelta(seconds=fault.seconds or 7), usegmt=True)
+    return {} if value is None else {"Retry-After": value}
+
+
+_WAITS: Mapping[str, str] = {
+    "throttled": "10",
+    "throttled_decimal": "2.5",
+    "throttled_garbage": "soon",
+    "throttled_negative": "-5",
+    "throttled_huge": "1000000000",
+}
+_THROTTLED = (429, "TooManyRequests", "Too many requests; wait and try again.")
 _REFUSALS: Mapping[str, tuple[int, str, str]] = {
     "unauthorized": (401, "InvalidAuthenticationToken", "Continuous access evaluation resulted in a refusal."),
     "forbidden": (403, "Forbidden", "UnknownError"),
     "no_licence": (403, "NoLicense", "The user has no licence for this operation."),
     "not_found": (404, "ResourceNotFound", "The resource was not found."),
     "conversation_gone": (404, "ConversationNotFound", "The conversation was not found."),
-    "throttled": (429, "TooManyRequests", "Too many requests; wait and try again."),
+    "conflict": (409, "Conflict", "The conversation is busy with another turn."),
+    "throttled": _THROTTLED,
+    "throttled_date": _THROTTLED,
+    "throttled_decimal": _THROTTLED,
+    "throttled_garbage": _THROTTLED,
+    "throttled_negative": _THROTTLED,
+    "throttled_huge": _THROTTLED,
     "throttled_silent": (429, "UnknownError", ""),
     "server_error": (500, "InternalServerError", "An unexpected error occurred."),
     "wrapped_refusal": (
@@ -109,6 +135,7 @@ _REFUSALS: Mapping[str, tuple[int, str, str]] = {
         "internalServerError",
         "Got Non-2xx response from the chat service. Status = 403 (Forbidden)",
     ),
+    "bad_gateway": (502, "BadGateway", "The back end gave no proper answer."),
     "unavailable": (503, "ServiceUnavailable", "The service is temporarily unavailable."),
     "gateway_timeout": (504, "GatewayTimeout", "The back end did not answer in time."),
 }

@@ -77,13 +77,13 @@ class Retrieval:
         )
         scoping = Scoping(candidates)
         if request.filter is not None:
-            scoping = self._scoped(request, scoping)
+            scoping = self._scoped(request, scoping, user)
         hits = self.index().search(request.query, scoping.numbers, limit=request.limit)
         found = [_hit_body(hit, request) for hit in shuffled(hits, request.query)]
         return Reply(200, {"retrievalHits": found}, notes=_notes(request, scoping, len(found)))
 
-    def _scoped(self, request: _Request, scoping: Scoping) -> Scoping:
-        if self.faults.take("retrieval", "filter"):
+    def _scoped(self, request: _Request, scoping: Scoping, user: User) -> Scoping:
+        if self.faults.take("retrieval", "filter", user.key):
             return Scoping(scoping.numbers, ignored=True, codes=("DROPPED_BY_FAULT",))
         schema = [entry for each in sorted(request.connections) for entry in self._schema(each)]
         return scope_to_filter(

@@ -5,11 +5,13 @@ blank. Events that only report progress bear an intermediate title; the last one
 number and the first prompt as title.
 """
 
-import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Any, Final
 
-from copilot_mcp.simulator.conversations import Conversation, Turn, message_body
+from copilot_mcp.simulator.conversations import DISENGAGED, Conversation, Turn, message_body
+from copilot_mcp.simulator.fault_stream import framed, planned
+from copilot_mcp.simulator.fault_values import altered
+from copilot_mcp.simulator.faults import Fault
 from copilot_mcp.simulator.prose import Answer
 from copilot_mcp.simulator.replies import graph_time
 
@@ -24,45 +26,45 @@ _CONTEXT_HOST: Final = "https://back-end.copilot-mcp.test/api/beta/copilot"
 async def stream_turn(
     turn: Turn,
     conversation: Conversation,
-    faults: Collection[str],
+    faults: Sequence[Fault],
     seen: list[Any],
     pause: Callable[[], Awaitable[None]],
 ) -> AsyncGenerator[bytes, None]:
     """The bytes of the stream, event by event. `seen` is filled with the events as they go out.
 
     While the stream runs the conversation is busy.
+
+    Raises:
+        ConnectionResetError: a fault breaks the connection here.
     """
     conversation.busy = True
     try:
-        for number, (event, last) in enumerate(_events(turn, faults), start=1):
+        events, ending = planned(list(_events(turn, {fault.name for fault in faults})), faults)
+        for number, event in enumerate(events, start=1):
+            event = altered(event, faults)
+            if event.get("state") == DISENGAGED:
+                conversation.state = DISENGAGED
             seen.append(event)
-            yield _framed(event, number, last, faults)
+            last = number == len(events)
+            content = framed(event, number, last, faults)
+            yield content[: len(content) // 2] if last and ending.half else content
             if not last:
                 await pause()
+        if ending.reset:
+            raise ConnectionResetError("the simulated tenant reset the connection")
     finally:
         conversation.busy = False
 
 
-def _events(turn: Turn, faults: Collection[str]) -> Iterator[tuple[dict[str, Any], bool]]:
-    """Every event, and whether it is the final one."""
-    yield _progress(turn, turn.asked, 0), False
-    yield _progress(turn, turn.asked, 1), False
-    snapshots = list(_snapshots(turn, faults))
-    if "stream_error" in faults:
-        for snapshot in snapshots[: max(1, len(snapshots) // 2)]:
-            yield snapshot, False
-        yield {"error": {"code": "InternalServerError", "message": "The turn failed after it had begun."}}, False
-        return
-    if "cut_stream" in faults:
-        snapshots = snapshots[: max(1, len(snapshots) * 2 // 3)]
-    for snapshot in snapshots:
-        yield snapshot, False
-    if "cut_stream" in faults:
-        return
-    yield _progress(turn, turn.answered, 0), False
-    yield _progress(turn, turn.answered, 0), False
+def _events(turn: Turn, faults: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Every event; the last one is final."""
+    yield _progress(turn, turn.asked, 0)
+    yield _progress(turn, turn.asked, 1)
+    yield from _snapshots(turn, faults)
+    yield _progress(turn, turn.answered, 0)
+    yield _progress(turn, turn.answered, 0)
     cards = [turn.answer.card()] if turn.answer.text else []
-    yield _with_context(turn) | turn.envelope(cards), True
+    yield _with_context(turn) | turn.envelope(cards)
 
 
 def _snapshots(turn: Turn, faults: Collection[str]) -> Iterator[dict[str, Any]]:
@@ -97,22 +99,3 @@ def _progress(turn: Turn, when: float, count: int) -> dict[str, Any]:
         "turnCount": count,
         "messages": [],
     }
-
-
-def _framed(event: dict[str, Any], number: int, last: bool, faults: Collection[str]) -> bytes:
-    text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
-    if last and "line_breaks" in faults:
-        text = _with_line_breaks(event, text)
-    framed = f"data: {text}\nid:{number}\n\n"
-    if "crlf" in faults:
-        framed = f": keep-alive\n{framed}".replace("\n", "\r\n")
-    return framed.encode()
-
-
-def _with_line_breaks(event: dict[str, Any], text: str) -> str:
-    """The final event as captured: its adaptive card is indented, with real line breaks."""
-    for message in event["messages"]:
-        for card in message["adaptiveCards"]:
-            compact = json.dumps(card, ensure_ascii=False, separators=(",", ":"))
-            text = text.replace(compact, json.dumps(card, ensure_ascii=False, indent=2))
-    return text

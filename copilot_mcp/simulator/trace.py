@@ -5,7 +5,7 @@ device code or an Authorization header: bodies of the sign-in service pass only 
 """
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ class Trace:
         self._entries: deque[dict[str, Any]] = deque(maxlen=MAX_ENTRIES)
         self._exchanges: deque[dict[str, Any]] = deque(maxlen=MAX_EXCHANGES)
         self._count = 0
+        self._received: Counter[str] = Counter()
 
     def add(self, entry: dict[str, Any], request: Any, response: Any) -> dict[str, Any]:
         """Keep one request; answers the exchange, whose `response` a stream fills as it goes on."""
@@ -61,9 +62,22 @@ class Trace:
             self._exchanges.append(exchange)
             return exchange
 
-    def clear(self) -> None:
-        """Forget everything but the count."""
+    def count(self, method: str, operation: str) -> None:
+        """Count a request that has come in, whatever becomes of it."""
+        if method == "POST":
+            with self._lock:
+                self._received[operation] += 1
+
+    @property
+    def received(self) -> dict[str, int]:
+        """POSTs that came in, by operation."""
         with self._lock:
+            return dict(self._received)
+
+    def clear(self) -> None:
+        """Forget everything but the numbering."""
+        with self._lock:
+            self._received.clear()
             self._entries.clear()
             self._exchanges.clear()
 

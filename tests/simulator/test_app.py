@@ -146,6 +146,11 @@ async def test_faults_are_asked_for_listed_and_cleared_by_calls(login: httpx.Asy
         "retry_after": "1",
         "seconds": 0.0,
         "status": None,
+        "at": None,
+        "form": "json",
+        "user": "",
+        "probability": 1.0,
+        "seed": 0,
     }
     assert added.json() == listed.json() == [expected]
     assert (wrong.status_code, odd.status_code, cleared.json()) == (400, 400, [])

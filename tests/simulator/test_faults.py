@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from copilot_mcp.simulator import FAULTS, Simulator
+from copilot_mcp.simulator import Simulator
 
 RETRIEVAL = {"queryString": "VPN", "dataSource": "sharePoint"}
 TURN = {"message": {"text": "VPN"}, "locationHint": {"timeZone": "Etc/UTC"}}
@@ -142,8 +142,3 @@ def test_unknown_faults_and_operations_are_refused(simulator: Simulator) -> None
         simulator.faults.add("earthquake")
     with pytest.raises(ValueError, match="no such operation: search"):
         simulator.faults.add("slow", operation="search")
-
-
-def test_every_fault_says_what_it_does() -> None:
-    assert all(kind.about and kind.operation for kind in FAULTS.values())
-    assert len(FAULTS) == 26
