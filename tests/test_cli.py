@@ -1,6 +1,9 @@
 """The command line in process: what each command prints, and how it ends."""
 
+import itertools
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -245,3 +248,31 @@ async def test_nobody_else_can_sign_in_to_a_started_tenant_with_own_documents(tm
         answer = await http.post("https://login.copilot-mcp.test/simulator/approve", json=approval)
     await local.aclose()
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ("earthquake", "earthquake: no such fault: earthquake; there are refused, slow, "),
+        ("throttled,times=0", "throttled,times=0: times is out of range: 1 or more, or always."),
+        ("slow,user=nobody", "slow,user=nobody: no such user: nobody; there are adele, "),
+    ],
+)
+def test_simulate_refuses_a_fault_it_does_not_know_and_lists_what_there_is(run: Run, spec: str, reason: str) -> None:
+    result = run("simulate", "--fault", spec)
+    assert result.exit_code == 2
+    assert reason in result.stderr
+
+
+def test_simulate_says_how_it_will_misbehave(home: Path) -> None:
+    faults = ["--fault", "throttled@retrieval,times=2", "--fault", "trickle", "--fault", "html,times=always"]
+    command = [sys.executable, "-m", "copilot_mcp", "simulate", "--port", "0", *faults]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = list(itertools.takewhile(lambda line: not line.startswith("People"), process.stdout))
+        process.terminate()
+    assert [line.partition(": ")[2] for line in said if line.startswith("Fault")] == [
+        "throttled in retrieval, 2 times: 429 with Retry-After in seconds, or what `retry_after` says\n",
+        "trickle in graph, once: one byte of the body every `seconds` (1)\n",
+        "html in graph, always: an HTML page with `status`, 200 when not said\n",
+    ]

@@ -2,14 +2,19 @@
 
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import TYPE_CHECKING
 
 import click
 
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import documents_option, log_option
 from copilot_mcp.cli._simulated import STREAM_PACE_S, load_tenant
+
+if TYPE_CHECKING:
+    from copilot_mcp.simulator import Simulator
 
 __all__ = ["command"]
 
@@ -25,8 +30,18 @@ __all__ = ["command"]
     help="Loopback port; 0 takes any free one.",
 )
 @documents_option
+@click.option(
+    "--fault",
+    "faults",
+    metavar="SPEC",
+    multiple=True,
+    envvar="COPILOT_MCP_SIMULATE_FAULT",
+    show_envvar=True,
+    help="Misbehave: NAME[@OPERATION][,OPTION=VALUE...], once unless times says otherwise, for instance "
+    "throttled@retrieval,retry_after=7,times=always. May be repeated; a name that does not exist lists them all.",
+)
 @log_option
-def command(port: int, documents: Path | None, log_level: str) -> None:
+def command(port: int, documents: Path | None, faults: tuple[str, ...], log_level: str) -> None:
     """Run the simulated tenant alone.
 
     Its Entra and its Graph, on loopback, for any client, until interrupted.
@@ -40,6 +55,7 @@ def command(port: int, documents: Path | None, log_level: str) -> None:
         signal.signal(number, lambda *_: ended.set())
     key = token_urlsafe() if documents is not None else None
     with Simulator(tenant, pace=STREAM_PACE_S, key=key) as simulator:
+        ask_for_faults(simulator, faults)
         try:
             url = simulator.start(port)
         except OSError as error:
@@ -47,6 +63,8 @@ def command(port: int, documents: Path | None, log_level: str) -> None:
         click.echo(f"Simulated tenant at {url}: {len(tenant.documents)} documents. {tenant.about}")
         page = f"{url}/devicelogin" + (f"?key={key}" if key else "")
         click.echo(f"Graph: {url}/v1.0 and {url}/beta. Sign-in: {url}/organizations/v2.0, page {page}")
+        for fault in simulator.faults.waiting:
+            click.echo(f"Fault: {fault.name} in {fault.operation}, {_often(fault.times)}: {fault.kind.about}")
         click.echo(f"People: {', '.join(f'{user.name} ({user.key})' for user in tenant.users)}")
         if key:
             click.echo(
@@ -55,3 +73,20 @@ def command(port: int, documents: Path | None, log_level: str) -> None:
         else:
             click.echo(f"Join it: copilot-mcp serve --simulate-url {url}")
         ended.wait()
+
+
+def ask_for_faults(simulator: "Simulator", specs: Sequence[str]) -> None:
+    """Ask the tenant for each fault.
+
+    Raises:
+        click.BadParameter: A line cannot be read; the text says why, and which faults there are.
+    """
+    for spec in specs:
+        try:
+            simulator.faults.add_spec(spec)
+        except ValueError as error:
+            raise click.BadParameter(f"{spec}: {error}.", param_hint="--fault") from None
+
+
+def _often(times: int | None) -> str:
+    return "always" if times is None else "once" if times == 1 else f"{times} times"
