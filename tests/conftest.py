@@ -23,6 +23,28 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="Rewrite the snapshots instead of comparing with them.")
+    parser.addoption("--matrix", action="store_true", help="Print what every fault did to every tool.")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The table of the fault matrix, put together from what its cases recorded, in whatever process they ran."""
+    if not config.getoption("--matrix"):
+        return
+    found = [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == "matrix"
+    ]
+    rows = {(era, row): spec for era, row, _, spec, _, _ in sorted(found)}
+    columns = {column: name for _, _, column, _, name, _ in sorted(found, key=lambda value: value[2])}
+    cells = {(era, row, column): cell for era, row, column, _, _, cell in found}
+    terminalreporter.section("fault matrix")
+    terminalreporter.write_line(" | ".join(f"{name:18}" for name in (f"{'era    fault':32}", *columns.values())))
+    for (era, row), spec in rows.items():
+        line = [cells.get((era, row, column), "-") for column in columns]
+        terminalreporter.write_line(" | ".join(f"{cell:18}" for cell in (f"{era:6} {spec:25}", *line)).rstrip())
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -27,10 +28,19 @@ if TYPE_CHECKING:
 CHAT_TURN_LIMIT_S = 300.0
 """Microsoft's own sample waits this long for one turn."""
 
-_CREATE = Operation("create conversation", repeatable=False, total_s=60)
-_CHAT = Operation("chat", repeatable=False, total_s=CHAT_TURN_LIMIT_S, on_conversation=True)
+_MIB = 1024 * 1024
+_CREATE = Operation("create conversation", repeatable=False, total_s=60, cap_bytes=_MIB)
+_CHAT = Operation(
+    "chat",
+    repeatable=False,
+    total_s=CHAT_TURN_LIMIT_S,
+    on_conversation=True,
+    idle_s=CHAT_TURN_LIMIT_S,  # not a byte comes before the whole answer does
+    cap_bytes=8 * _MIB,
+)
 _STREAM = Operation("chatOverStream", repeatable=False, total_s=CHAT_TURN_LIMIT_S, streams=True, on_conversation=True)
-_RETRIEVE = Operation("retrieval", repeatable=True, total_s=120)
+_RETRIEVE = Operation("retrieval", repeatable=True, total_s=120, cap_bytes=4 * _MIB)
+_RETRIEVE_PICTURES = replace(_RETRIEVE, cap_bytes=32 * _MIB)
 
 _ID_MAX_CHARACTERS = 200
 
@@ -76,7 +86,8 @@ class GraphClient:
             GraphError: Graph refused, or did not answer; after a time limit the turn may have been recorded.
         """
         path = _conversation_path(conversation_id) + "/chat"
-        return self._read(CopilotConversation, await self._transport.send(_CHAT, path, body.payload(), CHAT_SCOPES))
+        sent = await self._transport.send(_CHAT, path, body.payload(), CHAT_SCOPES)
+        return self._read(CopilotConversation, sent, turn=True)
 
     @asynccontextmanager
     async def chat_over_stream(self, conversation_id: str, body: ChatBody) -> AsyncIterator[ChatTurn]:
@@ -90,7 +101,7 @@ class GraphClient:
         sent = await self._transport.send(_STREAM, path, body.payload(), CHAT_SCOPES)
         try:
             if "html" in sent.answer.headers.get("content-type", "").casefold():
-                raise self._unreadable(sent, is_html=True)
+                raise self._unreadable(sent, is_html=True, turn=True)
             turn = ChatTurn(sent, body.message.text, self._transport.clocks)
             try:
                 yield turn
@@ -108,7 +119,8 @@ class GraphClient:
         """
         version = "beta" if beta or body.needs_beta else "v1.0"
         scopes = RETRIEVAL_SCOPES[body.data_source]
-        sent = await self._transport.send(_RETRIEVE, f"/{version}/copilot/retrieval", body.payload(), scopes)
+        operation = _RETRIEVE_PICTURES if body.include_thumbnails else _RETRIEVE
+        sent = await self._transport.send(operation, f"/{version}/copilot/retrieval", body.payload(), scopes)
         return self._read(RetrievalResponse, sent)
 
     async def retrieve_many(self, bodies: Sequence[RetrievalBody]) -> list[RetrievalResponse | GraphError]:
@@ -123,17 +135,18 @@ class GraphClient:
             results.update(zip(numbers, await retrieve_batch(self._transport, chosen, beta=beta), strict=True))
         return [results[number] for number in range(len(bodies))]
 
-    def _read(self, model: type[AnswerT], sent: Sent) -> AnswerT:
+    def _read(self, model: type[AnswerT], sent: Sent, *, turn: bool = False) -> AnswerT:
         """The answer as a model; the reason why it does not fit would quote the body, so it is not chained."""
         try:
             return model.model_validate(sent.answer.body).stamped(sent.request_id, sent.requests_used)
         except ValidationError:
             pass
-        raise self._unreadable(sent)
+        raise self._unreadable(sent, turn=turn)
 
-    def _unreadable(self, sent: Sent, *, is_html: bool = False) -> GraphError:
+    def _unreadable(self, sent: Sent, *, is_html: bool = False, turn: bool = False) -> GraphError:
         answer = Answer(sent.answer.status, sent.answer.headers, None, is_html)
-        error = refusal(answer, now=self._transport.clocks.now(), request_id=sent.request_id)
+        now = self._transport.clocks.now()
+        error = refusal(answer, now=now, on_conversation=turn, request_id=sent.request_id)
         error.requests_used = sent.requests_used
         return error
 

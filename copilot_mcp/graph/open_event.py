@@ -3,12 +3,9 @@
 A small scanner of brackets and strings keeps count line by line; parsing after each line would be quadratic.
 """
 
-import json
 import re
 
-UNREADABLE = (ValueError, RecursionError)
-# Raw line breaks inside a string are what some streams really send.
-DECODER = json.JSONDecoder(strict=False)
+from copilot_mcp.graph.json_reader import DECODER, DEPTH_CAP, UNREADABLE
 
 _FIELD = re.compile(r"(?:id|event|retry):")
 _REST_OF_STRING = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*')
@@ -28,6 +25,11 @@ class OpenEvent:
         self.started = bool(text)
         if text:
             self._append(text)
+
+    @property
+    def too_deep(self) -> bool:
+        """Whether the brackets go deeper than any real answer; nothing behind them is counted."""
+        return self._depth > DEPTH_CAP
 
     @property
     def complete(self) -> bool:
@@ -92,6 +94,8 @@ class OpenEvent:
             bracket = token[0]
             if bracket in "{[":
                 self._depth += 1
+                if self.too_deep:
+                    return
             elif bracket in "}]":
                 self._depth -= 1
             elif not token[2]:

@@ -4,14 +4,12 @@ Decides on the HTTP status, then on Graph's code, never on the message, which is
 exception is a 5xx that wraps the refusal of the service behind it and names that status nowhere else.
 """
 
-import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal
 
 from copilot_mcp.errors import (
     ConversationGoneError,
@@ -21,8 +19,12 @@ from copilot_mcp.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from copilot_mcp.graph.faults import try_later
+from copilot_mcp.graph.json_reader import JsonLimitError, read_json
 
+RETRY_AFTER_CAP_S = 86_400.0
+"""A service that asks for more than a day has made a mistake, and nobody waits longer in one sitting."""
+
+_NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 _WRAPPED_STATUS = re.compile(r"Status\s*=\s*(\d{3})\b")
 _SAFE_CODE = re.compile(r"[\w.\- ]{1,80}", re.ASCII)
 _SAFE_ID = re.compile(r"[\w\-]{1,80}", re.ASCII)
@@ -31,43 +33,62 @@ _POLICY_WORDS = ("conditionalaccess", "policy", "insufficient_claims", "interact
 _CONSENT_WORDS = ("consent", "scope", "authorization_requestdenied", "insufficientprivileges", "missingpermission")
 
 
+Excess = Literal["", "too_large", "too_deep"]
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer or a batch item, read whole. Header names are in small letters."""
+    """An HTTP answer or a batch item, read whole. Header names are in small letters.
+
+    Attributes:
+        excess: it passed a limit, so that the body was not read to its end or not at all.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: Any
     is_html: bool = False
+    excess: Excess = ""
 
 
-def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
-    """Read a body as JSON; `body` is None where it is empty, cut or something else."""
+def read_answer(status: int, headers: Mapping[str, str], content: bytes | None) -> Answer:
+    """Read a body as JSON; `body` is None where it is empty, cut or something else. No content: it was too large."""
     small = {name.casefold(): value for name, value in headers.items()}
+    is_html = "html" in small.get("content-type", "").casefold()
+    if content is None:
+        return Answer(status, small, None, is_html, "too_large")
+    body: Any = None
+    excess: Excess = ""
     try:
-        body = json.loads(content) if content.strip() else None
-    except (ValueError, RecursionError):
-        body = None
-    is_html = content.lstrip()[:1] == b"<" or "html" in small.get("content-type", "").casefold()
-    return Answer(status, small, body, is_html)
+        body = read_json(content) if content.strip() else None
+    except JsonLimitError:
+        excess = "too_deep"
+    except ValueError:
+        pass
+    return Answer(status, small, body, is_html or content.lstrip()[:1] == b"<", excess)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait, from a number or an HTTP date; None when the header is missing or makes no sense."""
+    """Seconds to wait, at most a day, from a number or an HTTP date; None when it is missing or makes no sense.
+
+    A date is taken against the answer's own `Date`, so that a wrong clock of this machine does not matter.
+    """
     value = headers.get("retry-after", "").strip()
-    if not value:
+    if _NUMBER.fullmatch(value):
+        return min(float(value), RETRY_AFTER_CAP_S)
+    moment = _http_date(value)
+    if moment is None:
         return None
+    seconds = (moment - (_http_date(headers.get("date", "")) or now)).total_seconds()
+    return min(max(0.0, seconds), RETRY_AFTER_CAP_S)
+
+
+def _http_date(value: str) -> datetime | None:
     try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        seconds = (moment - now).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+        moment = parsedate_to_datetime(value)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):  # what odd dates were seen to raise
+        return None
 
 
 def refusal(
@@ -92,7 +113,7 @@ def refusal(
         kind=kind,
         status=200 if in_stream else answer.status,
         code=code,
-        request_id=_safe(_SAFE_ID, answer.headers.get("request-id")) or inner_id or request_id,
+        request_id=safe_id(answer.headers.get("request-id")) or inner_id or request_id,
         retry_after=retry_after(answer.headers, now) if status in (429, 503) else None,
     )
     error.partial_text = _explanation(answer.body)
@@ -122,22 +143,42 @@ def _meaning(status: int, code: str, answer: Answer, on_conversation: bool) -> _
     if status == 404:
         return _meaning_of_404(on_conversation)
     if status == 409:
-        hint = "Wait until the turn before has ended, then send this one again."
-        return ServiceUnavailableError, "conversation_busy", "The conversation is busy with another turn", hint
+        return _meaning_of_409(on_conversation)
     if status == 429:
         hint = "Wait before asking again; asking earlier counts against the limit."
         return ThrottledError, "throttled", "Microsoft Graph is throttling this account", hint
     if status in (407, 511) or (answer.is_html and status < 300):
         hint = "Open a browser, sign in to the network, then try again."
         return ServiceUnavailableError, "captive_portal", "A proxy or portal answered instead of Microsoft Graph", hint
-    if status in (408, 504):
-        late = "Microsoft Graph did not finish in time"
-        return ServiceUnavailableError, "timeout", late, try_later(on_conversation)
-    if 400 <= status < 500 and status != 424:
+    if 400 <= status < 500 and status not in (408, 424):
         hint = "Correct the arguments; the same request will fail again."
         return InvalidRequestError, "invalid_request", "Microsoft Graph did not accept the request", hint
+    hint = try_later(on_conversation)
+    if status in (408, 504):
+        return ServiceUnavailableError, "timeout", "Microsoft Graph did not finish in time", hint
+    if answer.excess and status < 300:
+        less = "" if on_conversation else " A retrieval can ask for less: fewer results, or a narrower question."
+        return ServiceUnavailableError, "service", _EXCESSES[answer.excess], hint + less
     sentence = "Microsoft Graph gave an answer that cannot be read" if status < 300 else "Microsoft Graph failed"
-    return ServiceUnavailableError, "service", sentence, try_later(on_conversation)
+    return ServiceUnavailableError, "service", sentence, hint
+
+
+_EXCESSES: Mapping[Excess, str] = {
+    "too_large": "Microsoft Graph's answer is larger than any real one and was not read to its end",
+    "too_deep": "Microsoft Graph's answer has more members than any real one and was not read",
+}
+
+
+def try_later(turn: bool) -> str:
+    """What to do after a passing fault; a turn of a conversation may have happened all the same."""
+    return "Try later." + (" The turn may have been recorded: do not send it again as it is." if turn else "")
+
+
+def _meaning_of_409(on_conversation: bool) -> _Meaning:
+    if on_conversation:
+        hint = "Wait until the turn before has ended, then send this one again."
+        return ServiceUnavailableError, "conversation_busy", "The conversation is busy with another turn", hint
+    return ServiceUnavailableError, "service", "The request met a conflict in Microsoft Graph", "Try again soon."
 
 
 def _meaning_of_401(answer: Answer) -> _Meaning:
@@ -195,8 +236,13 @@ def _named(body: Any) -> tuple[str, str, str]:
     return (
         _safe(_SAFE_CODE, error.get("code")),
         message if isinstance(message, str) else "",
-        _safe(_SAFE_ID, request_id),
+        safe_id(request_id),
     )
+
+
+def safe_id(value: Any) -> str:
+    """A request id that may be shown and logged, empty where it is anything else."""
+    return _safe(_SAFE_ID, value)
 
 
 def _safe(pattern: re.Pattern[str], value: Any) -> str:

@@ -8,12 +8,16 @@ its JSON object ends. Lines are cut from bytes and decoded whole, which keeps sp
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
-from copilot_mcp.graph.open_event import DECODER, UNREADABLE, OpenEvent
+from copilot_mcp.graph.json_reader import DECODER, UNREADABLE, JsonLimitError, check_size, checked
+from copilot_mcp.graph.open_event import OpenEvent
 
 Event = dict[str, Any]
 
 EVENT_CAP_BYTES = 8 * 1024 * 1024
 """An event larger than this is given up; the longest documented one has 10 kB."""
+
+STREAM_CAP_BYTES = 64 * 1024 * 1024
+"""A stream is read no further than this; a long answer moves several megabytes."""
 
 _SLICE_BYTES = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
@@ -26,15 +30,20 @@ class StreamReader:
 
     Attributes:
         done: the stream said `[DONE]`; the rest is ignored.
-        skipped: events that were no JSON object or too large.
+        flooded: the stream passed the limit of a whole stream; the rest is ignored.
+        skipped: events that were no JSON object, too large or too deep.
+        is_stream: a `data:` line came, whatever the media type said.
         cut: known after `close()`: the last event was unfinished or unreadable.
     """
 
-    def __init__(self, cap_bytes: int = EVENT_CAP_BYTES) -> None:
+    def __init__(self, cap_bytes: int = EVENT_CAP_BYTES, stream_cap_bytes: int = STREAM_CAP_BYTES) -> None:
         self.done = False
+        self.flooded = False
+        self.is_stream = False
         self.skipped = 0
         self.cut = False
         self._cap = cap_bytes
+        self._left = stream_cap_bytes
         self._pending: list[bytes] = []  # the pieces of a line whose end has not come yet
         self._pending_size = 0
         self._after_cr = False
@@ -46,6 +55,10 @@ class StreamReader:
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Take the next bytes, cut anywhere; return the events that they complete."""
+        self._left -= len(chunk)
+        if self._left < 0:
+            self.flooded = True
+            return []
         if self._after_cr or (b"\r" in chunk and chunk.count(b"\r") != chunk.count(b"\r\n")):
             self._cut_at_any_line_end(chunk)
         else:
@@ -61,7 +74,7 @@ class StreamReader:
             self._end_line(b"")
         if self._open is not None and self._open.started:
             self._give_up()
-        self.cut = self._last_was_bad and not self.done
+        self.cut = self.flooded or (self._last_was_bad and not self.done)
         events, self._events = self._events, []
         return events
 
@@ -120,16 +133,22 @@ class StreamReader:
         else:
             line = piece.decode("utf-8", "replace")
             start = 6 if line.startswith("data: {") else 5 if line.startswith("data:{") else 0
+            self.is_stream = self.is_stream or line.startswith("data:")
             if self._open is not None or not start or not self._is_whole(line, start):
                 self._line(line.rstrip("\r\n"))
 
     def _is_whole(self, line: str, start: int) -> bool:
         """Nearly every event is one line that holds one object: read it in place."""
         try:
+            check_size(line)
             event, end = _parse_at(line, start)
-        except UNREADABLE:
-            return False
-        if line[end:].strip():
+            if line[end:].strip():
+                return False
+            event = checked(event, line)
+        except (RecursionError, JsonLimitError):
+            self._give_up()
+            return True
+        except ValueError:
             return False
         self._last_was_bad = False
         self._events.append(event)
@@ -145,7 +164,7 @@ class StreamReader:
             self._begin(line[5:])
             return
         open_event.add(line)
-        if open_event.size > self._cap:
+        if open_event.size > self._cap or open_event.too_deep:
             self._give_up()
         elif open_event.complete:
             self._finish(open_event)
@@ -166,7 +185,9 @@ class StreamReader:
             self.done = True
         elif text.startswith(("{", "[")):
             self._open = OpenEvent(text)
-            if self._open.complete:
+            if self._open.too_deep:
+                self._give_up()
+            elif self._open.complete:
                 self._finish(self._open)
         elif text:
             self._give_up()
@@ -176,7 +197,8 @@ class StreamReader:
     def _finish(self, open_event: OpenEvent) -> None:
         for text in open_event.readings():
             try:
-                value = _parse(text)
+                check_size(text)
+                value = checked(_parse(text), text)
             except UNREADABLE:
                 continue
             self._open = None
@@ -205,7 +227,7 @@ async def read_events(chunks: AsyncIterator[bytes], reader: StreamReader | None 
         for start in range(0, len(chunk), _SLICE_BYTES):
             for event in reader.feed(chunk[start : start + _SLICE_BYTES]):
                 yield event
-        if reader.done:
+        if reader.done or reader.flooded:
             break
     for event in reader.close():
         yield event

@@ -7,15 +7,15 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from time import monotonic as system_monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import anyio
 
 from copilot_mcp.errors import GraphError, ServiceUnavailableError, SettingsError, ThrottledError
+from copilot_mcp.graph.bodies import ACCEPTED_ENCODINGS, read_whole
 from copilot_mcp.graph.faults import fault_error, is_untrusted_certificate, never_connected
-from copilot_mcp.graph.refusals import Answer, read_answer, refusal
+from copilot_mcp.graph.refusals import Answer, read_answer, refusal, safe_id, stream_refusal
 
 if TYPE_CHECKING:
     import httpx
@@ -28,7 +28,8 @@ RETRIES = 3
 RETRY_CEILING_S = 20.0
 """A longer wait is given back to the caller instead of being slept."""
 
-_BODY_CAP_BYTES = 32 * 1024 * 1024
+BATCH_CAP_BYTES = 32 * 1024 * 1024
+_REFUSAL_CAP_BYTES = 1024 * 1024
 _RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE_S = 0.5
 
@@ -52,7 +53,10 @@ class Operation:
         repeatable: whether a request that may have been processed can be sent again.
         total_s: seconds for the whole call, waits and retries included.
         streams: hand over a successful answer unread.
-        on_conversation: whether a 404 means that the conversation is gone.
+        on_conversation: whether it is a turn: a 404 means that the conversation is gone, and it may have happened
+            although no answer came.
+        idle_s: seconds without a byte after which nothing is expected any more.
+        cap_bytes: an answer larger than this, unpacked, is given up; no documented one comes near.
     """
 
     name: str
@@ -60,14 +64,16 @@ class Operation:
     total_s: float
     streams: bool = False
     on_conversation: bool = False
+    idle_s: float = IDLE_TIMEOUT_S
+    cap_bytes: int = BATCH_CAP_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Time as an argument, so that tests need none."""
+    """Time as an argument, so that tests need none. `monotonic` is that of the event loop, as are all time limits."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    monotonic: Callable[[], float] = system_monotonic
+    monotonic: Callable[[], float] = anyio.current_time
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     jitter: Callable[[], float] = random.random
 
@@ -170,34 +176,42 @@ class _Call:
                 sent = await self._exchange(token)
         except (httpx.HTTPError, TimeoutError) as fault:
             logger.info("%s: %s", self._operation.name, type(fault).__name__)
-            error: GraphError = fault_error(fault, self._home.host, on_conversation=self._operation.on_conversation)
+            error: GraphError = fault_error(fault, self._home.host, turn=self._operation.on_conversation)
             error.request_id = self._client_request_id
             error.__cause__ = fault
             passing = isinstance(fault, httpx.HTTPError) and not is_untrusted_certificate(fault)
             return error, passing and (self._operation.repeatable or never_connected(fault))
         status = sent.answer.status
         logger.info("%s: %s, request id %s", self._operation.name, status, sent.request_id)
-        if 200 <= status < 300 and (self._operation.streams or isinstance(sent.answer.body, dict)):
+        body = sent.answer.body
+        if 200 <= status < 300 and (self._operation.streams or (isinstance(body, dict) and not body.get("error"))):
             return sent
-        error = refusal(
-            sent.answer,
+        error = self._refusal(sent)
+        passing = isinstance(error, ThrottledError | ServiceUnavailableError)  # a 5xx may wrap a final refusal
+        unread = status < 300 and not isinstance(body, dict) and not sent.answer.is_html and not sent.answer.excess
+        return error, self._operation.repeatable and passing and (status in _RETRIED_STATUSES or unread)
+
+    def _refusal(self, sent: Sent) -> GraphError:
+        answer = sent.answer
+        if 200 <= answer.status < 300 and isinstance(answer.body, dict):  # an error object under a good status
+            return stream_refusal(answer.body, now=self._clocks.now(), request_id=sent.request_id)
+        return refusal(
+            answer,
             now=self._clocks.now(),
             on_conversation=self._operation.on_conversation,
             request_id=sent.request_id,
         )
-        passing = isinstance(error, ThrottledError | ServiceUnavailableError)  # a 5xx may wrap a final refusal
-        worth_it = status in _RETRIED_STATUSES or (status < 300 and not sent.answer.is_html)
-        return error, self._operation.repeatable and passing and worth_it
 
     async def _exchange(self, token: str) -> Sent:
         request = self._request(token)
         response = await self._home.http.send(request, stream=True, auth=None, follow_redirects=False)
-        request_id = response.headers.get("request-id", "") or self._client_request_id
-        if self._operation.streams and response.status_code == 200:
-            answer = Answer(200, {name.casefold(): value for name, value in response.headers.items()}, None)
-            return Sent(response, answer, request_id, self.sent, self._deadline)
+        request_id = safe_id(response.headers.get("request-id")) or self._client_request_id
+        good = 200 <= response.status_code < 300
+        if self._operation.streams and good:
+            small = {name.casefold(): value for name, value in response.headers.items()}
+            return Sent(response, Answer(response.status_code, small, None), request_id, self.sent, self._deadline)
         try:
-            content = await _read(response)
+            content = await read_whole(response, self._operation.cap_bytes if good else _REFUSAL_CAP_BYTES)
         finally:
             await _close(response)
         answer = read_answer(response.status_code, response.headers, content)
@@ -208,12 +222,12 @@ class _Call:
         import httpx
 
         self._client_request_id = str(uuid.uuid4())
-        limits = httpx.Timeout(IDLE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S)
+        limits = httpx.Timeout(self._operation.idle_s, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S)
         headers = {
             "Authorization": f"Bearer {token}",
             "Content-Type": "application/json",
             "Accept": "text/event-stream, application/json" if self._operation.streams else "application/json",
-            "Accept-Encoding": "gzip, deflate",
+            "Accept-Encoding": ACCEPTED_ENCODINGS,
             "User-Agent": self._home.user_agent,
             "client-request-id": self._client_request_id,
         }
@@ -233,16 +247,6 @@ class _Call:
 def backoff(retries: int, clocks: Clocks) -> float:
     """Seconds to wait where Graph named none; the jitter keeps many clients apart."""
     return _FIRST_PAUSE_S * 2.0**retries * (1 + clocks.jitter())
-
-
-async def _read(response: "httpx.Response") -> bytes:
-    """The whole body, up to a cap that no documented answer comes near; beyond it the body counts as cut."""
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > _BODY_CAP_BYTES:
-            break
-    return bytes(content)
 
 
 async def _close(response: "httpx.Response") -> None:

@@ -5,12 +5,13 @@ from typing import Literal, Self
 
 import anyio
 
+from copilot_mcp.graph.bodies import unpacked
 from copilot_mcp.graph.conversation import CopilotConversation
 from copilot_mcp.graph.refusals import stream_refusal
 from copilot_mcp.graph.stream import Event, StreamReader, read_events
 from copilot_mcp.graph.transport import Clocks, Sent
 
-Ending = Literal["open", "final", "cut", "idle", "time_limit"]
+Ending = Literal["open", "final", "cut", "idle", "time_limit", "too_large"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class ChatTurn:
 
     Attributes:
         ending: `open` while snapshots come; then `final`, `cut` (the connection ended or broke), `idle` (nothing
-            came for a minute) or `time_limit` (the turn took too long).
+            came for a minute), `time_limit` (the turn took too long) or `too_large` (the stream passed its limit).
         requests_used: requests that were sent for it, retries counted.
     """
 
@@ -46,7 +47,8 @@ class ChatTurn:
         self._clocks = clocks
         self._is_json = "json" in sent.answer.headers.get("content-type", "").casefold()
         self._reader = StreamReader()
-        self._events = read_events(sent.response.aiter_bytes(), self._reader)
+        self._bytes = unpacked(sent.response)
+        self._events = read_events(self._bytes, self._reader)
         self._growth = _Growth()
         self._latest: CopilotConversation | None = None
         self._text = ""
@@ -78,6 +80,7 @@ class ChatTurn:
         """Stop reading. The connection itself belongs to `GraphClient.chat_over_stream`."""
         self._settled = True
         await self._events.aclose()
+        await self._bytes.aclose()
 
     async def _next_event(self) -> Event | None:
         """The next event, None when there is none for whatever reason."""
@@ -88,6 +91,7 @@ class ChatTurn:
         try:
             with anyio.fail_after(max(0.0, self._deadline - self._clocks.monotonic())):
                 event = await anext(self._events, None)
+            ending = "too_large" if self._reader.flooded else "cut"
         except TimeoutError:
             ending = "time_limit"
         except httpx.TimeoutException:
@@ -108,13 +112,15 @@ class ChatTurn:
         answer = conversation.answer(self._prompt)
         if answer is None:
             return self._closed_by_filter(conversation)
-        final = conversation.is_final(self._prompt) or self._is_json
+        # Some call a stream JSON and some a body a stream, so the bytes decide.
+        whole = self._is_json and not self._reader.is_stream
+        final = conversation.is_final(self._prompt) or whole
         self._text = answer.text if final else self._growth.grown(answer.text)
         self._latest = conversation.stamped(self.request_id, self.requests_used)
         if final:
             self.ending = "final"
             # An echo before the turn is counted may still grow; the stream's end then settles it.
-            self._settled = self._is_json or conversation.turn_is_counted
+            self._settled = whole or conversation.turn_is_counted
         return ChatSnapshot(conversation, self._text, final)
 
     def _closed_by_filter(self, conversation: CopilotConversation) -> ChatSnapshot | None:

@@ -16,8 +16,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from copilot_mcp.simulator.delivery import BROKEN
 from copilot_mcp.simulator.device_page import PAGE_HEADERS, decided_page, device_page
 from copilot_mcp.simulator.endpoints import Endpoints
 from copilot_mcp.simulator.entra import ENTRA_PATHS
@@ -182,7 +183,12 @@ class _Gate:
             if origin is not None and urlsplit(origin).netloc != host:
                 refusal = JSONResponse({"error": {"code": "Forbidden", "message": "Not this origin."}}, 403)
                 return await refusal(scope, receive, send)
-        await self._app(scope, receive, send)
+
+        async def send_unless_broken(message: Message) -> None:
+            if not scope.get(BROKEN):
+                await send(message)
+
+        await self._app(scope, receive, send_unless_broken)
         return None
 
 

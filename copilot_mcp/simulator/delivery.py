@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from copilot_mcp.simulator.faults import Fault
 from copilot_mcp.simulator.replies import Reply
 
-__all__ = ["break_connection", "deliver", "encoded"]
+__all__ = ["BROKEN", "break_connection", "deliver", "encoded"]
 
 
 class _CutShortError(ConnectionError):
@@ -20,6 +20,9 @@ class _CutShortError(ConnectionError):
 
 
 Sleep = Callable[[float], Awaitable[None]]
+
+BROKEN: Final = "copilot_mcp.simulator.broken"
+"""In the scope of a request whose connection was broken: nothing more is sent, not even the framework's own 500."""
 
 PADDING_BYTES: Final = 100 * 1024 * 1024
 DEPTH: Final = 100_000
@@ -73,6 +76,7 @@ async def deliver(
 
 def break_connection(request: Request, error: type[ConnectionError] = ConnectionResetError) -> None:
     """Break the connection. Without a socket, the ASGI server in between gets the error."""
+    request.scope[BROKEN] = True
     transport = _transport(request)
     if transport is None:
         raise error("the simulated tenant broke the connection")
@@ -154,8 +158,8 @@ async def _padded(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _bomb(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same in gzip: 100 kB that become 100 MB."""
-    squeezed = zlib.compressobj(9, wbits=31)
+    """The same in gzip: half a megabyte that becomes a hundred."""
+    squeezed = zlib.compressobj(1, wbits=31)
     async for chunk in _padded(chunks):
         if content := squeezed.compress(chunk):
             yield content

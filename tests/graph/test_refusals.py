@@ -36,7 +36,7 @@ def error_of(status: int, code: str = "", *, headers: dict[str, str] | None = No
         (405, "", InvalidRequestError, "invalid_request"),
         (407, "", ServiceUnavailableError, "captive_portal"),
         (408, "", ServiceUnavailableError, "timeout"),
-        (409, "", ServiceUnavailableError, "conversation_busy"),
+        (409, "", ServiceUnavailableError, "service"),
         (413, "", InvalidRequestError, "invalid_request"),
         (422, "", InvalidRequestError, "invalid_request"),
         (424, "", ServiceUnavailableError, "service"),
@@ -61,11 +61,9 @@ def test_missing_conversation_is_not_a_missing_service() -> None:
     assert (type(error), error.kind) == (ConversationGoneError, "conversation_gone")
 
 
-@pytest.mark.parametrize("status", [200, 408, 500, 503, 504])
-def test_only_a_chat_turn_is_warned_of_its_traces(status: int) -> None:
-    assert error_of(status).hint == "Try again later."
-    turn = error_of(status, on_conversation=True)
-    assert turn.hint == "Try later. The chat turn may have been recorded: do not send it again as it is."
+def test_conflict_of_a_conversation_is_another_turn() -> None:
+    error = error_of(409, "conflict", on_conversation=True)
+    assert (type(error), error.kind) == (ServiceUnavailableError, "conversation_busy")
 
 
 def test_challenge_of_a_403_is_a_policy() -> None:

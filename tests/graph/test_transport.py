@@ -113,7 +113,7 @@ async def test_retrieval_gives_up_after_three_repetitions(wire: Any, replies: An
         ("7", [7.0]),
         ("0", [0.0]),
         ("Mon, 02 Mar 2026 08:00:09 GMT", [9.0]),
-        ("-5", [0.0]),
+        ("-5", [0.5]),
         ("soon", [0.5]),
         ("inf", [0.5]),
     ],
@@ -380,4 +380,4 @@ async def test_endless_body_is_cut_off(wire: Any) -> None:
     ) as http:
         with pytest.raises(InvalidRequestError):
             await GraphClient(http, "https://graph.lumen.test", wire.tokens).retrieve(BODY)
-    assert served == 33
+    assert served == 2

@@ -1,0 +1,80 @@
+"""JSON from outside, within limits: what no real answer needs is not read, however well-formed it is.
+
+NaN and the infinities, which Python's reader takes and JSON does not know, are read as null.
+"""
+
+import json
+import re
+from typing import Any
+
+DEPTH_CAP = 64
+MEMBERS_CAP = 100_000
+"""Of one text. A batch of twenty answers with 25 documents each has some 20,000."""
+
+UNREADABLE = (ValueError, RecursionError)
+# Raw line breaks inside a string are what some streams really send.
+DECODER = json.JSONDecoder(strict=False, parse_constant=lambda name: None)
+
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+class JsonLimitError(ValueError):
+    """Well-formed, perhaps, but deeper or larger than any real answer."""
+
+
+def read_json(content: bytes) -> Any:
+    """The value of a whole body.
+
+    Raises:
+        JsonLimitError: It is too deep or has too many members.
+        ValueError: It is no JSON.
+    """
+    text = content.decode(json.detect_encoding(content), "replace")
+    check_size(text)
+    try:
+        value = DECODER.decode(text)
+    except RecursionError:
+        raise JsonLimitError("too deep") from None
+    return checked(value, text)
+
+
+def check_size(text: str) -> None:
+    """Refuse a text with too many members, before anything is made of it.
+
+    Raises:
+        JsonLimitError: It has too many.
+    """
+    # The first count is quick and nearly always enough; only then are the commas of texts told apart.
+    if text.count(",") > MEMBERS_CAP and _STRING.sub("", text).count(",") > MEMBERS_CAP:
+        raise JsonLimitError("too many members")
+
+
+def checked(value: Any, text: str) -> Any:
+    """The value of a text, with halves of characters replaced: services cut texts where UTF-16 has one in two parts.
+
+    Raises:
+        JsonLimitError: It is too deep.
+    """
+    if text.count("{") + text.count("[") > DEPTH_CAP:
+        _check_depth(value)
+    return _mended(value) if "\\ud" in text or "\\uD" in text else value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(DEPTH_CAP):
+        members = (member for outer in level for member in (outer.values() if isinstance(outer, dict) else outer))
+        level = [member for member in members if isinstance(member, dict | list)]
+        if not level:
+            return
+    raise JsonLimitError("too deep")
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return [_mended(member) for member in value]
+    if isinstance(value, dict):
+        return {_mended(name): _mended(member) for name, member in value.items()}
+    return value
