@@ -42,6 +42,7 @@ class GraphResource(BaseModel):
         populate_by_name=True,
         extra="allow",
         frozen=True,
+        allow_inf_nan=False,
         coerce_numbers_to_str=True,
         hide_input_in_errors=True,
         defer_build=True,  # a model that is never used costs nothing
