@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from copilot_mcp.simulator.delivery import BROKEN
+from copilot_mcp.simulator.delivery import BROKEN, ON_SOCKET
 from copilot_mcp.simulator.device_page import PAGE_HEADERS, decided_page, device_page
 from copilot_mcp.simulator.endpoints import Endpoints
 from copilot_mcp.simulator.entra import ENTRA_PATHS
@@ -184,12 +184,28 @@ class _Gate:
                 refusal = JSONResponse({"error": {"code": "Forbidden", "message": "Not this origin."}}, 403)
                 return await refusal(scope, receive, send)
 
+        await self._serve(scope, receive, send)
+        return None
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; where a fault broke the connection nothing more goes out, not even the framework's own 500."""
+        started = False
+
         async def send_unless_broken(message: Message) -> None:
+            nonlocal started
             if not scope.get(BROKEN):
+                started = True
                 await send(message)
 
-        await self._app(scope, receive, send_unless_broken)
-        return None
+        try:
+            await self._app(scope, receive, send_unless_broken)
+        except ConnectionError:
+            if scope.get(BROKEN) != ON_SOCKET:
+                raise
+            # Nobody reads this any more, but the server would report an answer that was not finished.
+            if not started:
+                await send({"type": "http.response.start", "status": 500, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
 
 
 def _is_own_host(host: str) -> bool:

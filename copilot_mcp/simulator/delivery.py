@@ -4,7 +4,7 @@ import asyncio
 import json
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from copilot_mcp.simulator.faults import Fault
 from copilot_mcp.simulator.replies import Reply
 
-__all__ = ["BROKEN", "break_connection", "deliver", "encoded"]
+__all__ = ["BROKEN", "ON_SOCKET", "break_connection", "deliver", "encoded"]
 
 
 class _CutShortError(ConnectionError):
@@ -22,7 +22,8 @@ class _CutShortError(ConnectionError):
 Sleep = Callable[[float], Awaitable[None]]
 
 BROKEN: Final = "copilot_mcp.simulator.broken"
-"""In the scope of a request whose connection was broken: nothing more is sent, not even the framework's own 500."""
+"""In the scope of a request whose connection was broken, and how: nothing more may be sent."""
+ON_SOCKET: Final = "on the socket"
 
 PADDING_BYTES: Final = 100 * 1024 * 1024
 DEPTH: Final = 100_000
@@ -46,7 +47,7 @@ async def deliver(
     """The response. `content` is `encoded(reply)`; `headers` may be changed.
 
     Raises:
-        ConnectionResetError: the connection is dropped, and there is no socket to do it on.
+        ConnectionResetError: the connection is dropped.
     """
     struck = {fault.name: fault for fault in faults}
     if "drop_connection" in struck:
@@ -71,16 +72,20 @@ async def deliver(
     for name, spoil in (("slow_first_byte", _late), ("trickle", _trickled)):
         if name in struck:
             chunks = spoil(chunks, struck[name].seconds, sleep)
-    return StreamingResponse(_breaking(chunks, request), reply.status, headers)
+    return StreamingResponse(_breaking(chunks, reply.stream, request), reply.status, headers)
 
 
-def break_connection(request: Request, error: type[ConnectionError] = ConnectionResetError) -> None:
-    """Break the connection. Without a socket, the ASGI server in between gets the error."""
-    request.scope[BROKEN] = True
+def break_connection(request: Request, error: type[ConnectionError] = ConnectionResetError) -> NoReturn:
+    """Break the connection: the socket is reset; without one, the ASGI server in between gets the error.
+
+    Raises:
+        ConnectionError: always, so that nothing goes on.
+    """
     transport = _transport(request)
-    if transport is None:
-        raise error("the simulated tenant broke the connection")
-    transport.abort()
+    request.scope[BROKEN] = ON_SOCKET if transport else "in process"
+    if transport is not None:
+        transport.abort()
+    raise error("the simulated tenant broke the connection")
 
 
 def _transport(request: Request) -> asyncio.Transport | None:
@@ -88,8 +93,10 @@ def _transport(request: Request) -> asyncio.Transport | None:
     return state.get("transport")
 
 
-async def _breaking(chunks: AsyncIterator[bytes], request: Request) -> AsyncIterator[bytes]:
-    """The chunks; where they end in a reset, the socket is reset."""
+async def _breaking(
+    chunks: AsyncIterator[bytes], source: AsyncIterator[bytes] | None, request: Request
+) -> AsyncIterator[bytes]:
+    """The chunks; where they end in a reset, the socket is reset. `source` is closed, wherever they end."""
     try:
         async for chunk in chunks:
             yield chunk
@@ -99,9 +106,10 @@ async def _breaking(chunks: AsyncIterator[bytes], request: Request) -> AsyncIter
     except ConnectionResetError:
         break_connection(request)
     finally:
-        close = getattr(chunks, "aclose", None)
-        if close is not None:
-            await close()
+        for stream in (chunks, source):
+            close = getattr(stream, "aclose", None)
+            if close is not None:
+                await close()
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:
