@@ -3,10 +3,16 @@
 from typing import TYPE_CHECKING
 
 from copilot_mcp.errors import ServiceUnavailableError
-from copilot_mcp.graph.refusals import try_later
 
 if TYPE_CHECKING:
     import httpx
+
+
+def try_later(on_conversation: bool) -> str:
+    """The hint after a failure whose outcome is unknown; only a chat turn leaves something behind."""
+    if on_conversation:
+        return "Try later. The chat turn may have been recorded: do not send it again as it is."
+    return "Try again later."
 
 
 def never_connected(fault: Exception) -> bool:
@@ -28,8 +34,10 @@ def is_untrusted_certificate(fault: Exception) -> bool:
     return any(isinstance(one, SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(one) for one in chain)
 
 
-def fault_error(fault: "httpx.HTTPError | TimeoutError", host: str, *, turn: bool = False) -> ServiceUnavailableError:
-    """The error a connection fault stands for; `turn`: the request was a chat turn. Says nothing of it but its host."""
+def fault_error(
+    fault: "httpx.HTTPError | TimeoutError", host: str, *, on_conversation: bool = False
+) -> ServiceUnavailableError:
+    """The error a connection fault stands for. Says nothing of the request but its host."""
     import httpx
 
     if is_untrusted_certificate(fault):
@@ -40,7 +48,9 @@ def fault_error(fault: "httpx.HTTPError | TimeoutError", host: str, *, turn: boo
     if never_connected(fault):
         return ServiceUnavailableError(f"{host} cannot be reached.", "Check network and proxy.", kind="offline")
     if isinstance(fault, httpx.TimeoutException | TimeoutError):
-        return ServiceUnavailableError(f"{host} did not answer in time.", try_later(turn), kind="timeout")
+        return ServiceUnavailableError(f"{host} did not answer in time.", try_later(on_conversation), kind="timeout")
     if isinstance(fault, httpx.DecodingError):
-        return ServiceUnavailableError(f"The answer of {host} cannot be unpacked.", try_later(turn), kind="service")
-    return ServiceUnavailableError(f"The connection to {host} broke.", try_later(turn), kind="service")
+        return ServiceUnavailableError(
+            f"The answer of {host} cannot be unpacked.", try_later(on_conversation), kind="service"
+        )
+    return ServiceUnavailableError(f"The connection to {host} broke.", try_later(on_conversation), kind="service")

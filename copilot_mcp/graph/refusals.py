@@ -19,6 +19,7 @@ from copilot_mcp.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
+from copilot_mcp.graph.faults import try_later
 from copilot_mcp.graph.json_reader import JsonLimitError, read_json
 
 RETRY_AFTER_CAP_S = 86_400.0
@@ -167,11 +168,6 @@ _EXCESSES: Mapping[Excess, str] = {
     "too_large": "Microsoft Graph's answer is larger than any real one and was not read to its end",
     "too_deep": "Microsoft Graph's answer has more members than any real one and was not read",
 }
-
-
-def try_later(turn: bool) -> str:
-    """What to do after a passing fault; a turn of a conversation may have happened all the same."""
-    return "Try later." + (" The turn may have been recorded: do not send it again as it is." if turn else "")
 
 
 def _meaning_of_409(on_conversation: bool) -> _Meaning:

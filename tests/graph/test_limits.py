@@ -82,7 +82,7 @@ async def test_answer_with_too_much_in_it_is_said_and_asked_for_once(wire: Any, 
             await graph.retrieve(BODY)
     assert (caught.value.requests_used, wire.slept) == (1, [])
     assert str(caught.value) == (
-        "Microsoft Graph's answer has more members than any real one and was not read (200). Try later. "
+        "Microsoft Graph's answer has more members than any real one and was not read (200). Try again later. "
         "A retrieval can ask for less: fewer results, or a narrower question."
     )
 
@@ -125,8 +125,8 @@ async def test_hints_speak_of_a_turn_only_after_a_turn(wire: Any, replies: Any) 
             with pytest.raises(ServiceUnavailableError) as caught:
                 await send()
             hints.append(caught.value.hint)
-    turn = "Try later. The turn may have been recorded: do not send it again as it is."
-    assert hints == ["Try later.", "Try later.", turn]
+    turn = "Try later. The chat turn may have been recorded: do not send it again as it is."
+    assert hints == ["Try again later.", "Try again later.", turn]
 
 
 async def test_request_id_that_is_none_is_not_shown(wire: Any, replies: Any) -> None:
