@@ -93,7 +93,7 @@ def test_ordinary_lines_pass_byte_for_byte(line: str) -> None:
     assert Quoter().line(line) == line
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(text=TEXTS)
 @example(text="[//]: # (x)\n\n    <img src=x>")
 @example(text="- `\n<img src=x>\n`")
@@ -105,7 +105,7 @@ def test_nothing_acts_in_whatever_is_made_of_any_text(text: str, acting: Look, h
     assert acting(passage) == acting(quoted(passage)) == acting(f"1. x\n{quoted(passage, '   ')}") == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(title=TEXTS, value=TEXTS, url=TEXTS)
 @example(title="a `", value="` <img src=x>", url="b")
 def test_lines_beside_one_another_do_nothing_together(
@@ -118,7 +118,7 @@ def test_lines_beside_one_another_do_nothing_together(
     assert acting(line) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(text=TEXTS)
 def test_what_was_made_inert_is_not_changed_again(text: str) -> None:
     line = Quoter().line(text)

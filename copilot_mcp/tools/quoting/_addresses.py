@@ -4,8 +4,9 @@ An address stays as it is when it is http or https with a plain host. Otherwise
 
 * letters that look like Latin ones in a host (Cyrillic, Greek, full width, ...) are shown as the host that would
   really be asked (`xn--...`);
-* other schemes (`javascript:`, `data:`, `file:`, `ms-word:`) and addresses with a user name before the host are
-  written so that no program takes them for a link: their first colon becomes `%3A`;
+* other schemes (`javascript:`, `data:`, `file:`, `ms-word:`), addresses with a user name before the host, and those
+  with characters that nobody sees, percent-encoded or not, are written so that no program takes them for a link:
+  their first colon becomes `%3A`;
 * what would end the brackets around an address or begin a link inside it, and what cannot be seen, is
   percent-encoded, which leads to the same place. Blanks stay: SharePoint sends them.
 """
@@ -13,9 +14,9 @@ An address stays as it is when it is http or https with a plain host. Otherwise
 import html
 import re
 import unicodedata
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from copilot_mcp.tools.invisible import ENTITY, is_invisible, stands_for_invisible
+from copilot_mcp.tools.quoting._invisible import ENTITY, is_invisible, stands_for_invisible, visible
 
 __all__ = ["host_of", "is_deceptive", "leads_astray", "neutral_address", "with_plain_hosts"]
 
@@ -39,8 +40,10 @@ def neutral_address(url: str) -> tuple[str, bool]:
     plain = _UNSAFE.sub(_encoded, "".join(_encoded_if_invisible(character) for character in url.strip()))
     plain = ENTITY.sub(lambda found: found[0].replace("&", "%26" if stands_for_invisible(found[0]) else "&"), plain)
     plain = with_plain_hosts(plain)[0]
-    if leads_astray(plain):
-        plain = plain.replace(":", "%3A", 1) if _SCHEME.match(plain) else f"{_encoded(plain[0])}{plain[1:]}"
+    if plain.startswith("//"):
+        plain = f"%2F{plain[1:]}"
+    elif _SCHEME.match(plain) and leads_astray(plain):
+        plain = plain.replace(":", "%3A", 1)
     return plain, plain != url.strip()
 
 
@@ -50,6 +53,9 @@ def leads_astray(target: str) -> bool:
     Understands what a Markdown renderer and a browser would: entities, escapes, blanks inside the scheme.
     """
     read = re.sub(r"[\x00-\x20\x7f-\x9f]", "", html.unescape(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", target)))
+    decoded = unquote(read, errors="ignore")
+    if visible(decoded)[1] or re.search(r"[\x00-\x1f\u2028\u2029]", decoded):  # renderers show addresses decoded
+        return True
     if not read or read[0] == "#":
         return False
     scheme = _SCHEME.match(read)

@@ -20,8 +20,8 @@ import html
 import re
 from dataclasses import dataclass
 
-from copilot_mcp.tools.addresses import host_of, is_deceptive, leads_astray, with_plain_hosts
-from copilot_mcp.tools.invisible import ENTITY, stands_for_invisible
+from copilot_mcp.tools.quoting._addresses import host_of, is_deceptive, leads_astray, with_plain_hosts
+from copilot_mcp.tools.quoting._invisible import ENTITY, stands_for_invisible
 
 __all__ = ["Counts", "inert", "inert_line", "quoted"]
 
@@ -81,7 +81,7 @@ def inert(text: str, counts: Counts) -> str:
         return text  # nothing acts even if no code is code
     if len(text) > PARSED_CHARACTERS:
         return inert_line(text, counts)
-    from copilot_mcp.tools.markdown_blocks import is_active
+    from copilot_mcp.tools.quoting._blocks import is_active
 
     tried = Counts()
     made = _by_blocks(text, tried)
@@ -108,7 +108,7 @@ def quoted(text: str, indent: str = "") -> str:
 
 
 def _by_blocks(text: str, counts: Counts) -> str:
-    from copilot_mcp.tools.markdown_blocks import blocks_of, deceptive_references
+    from copilot_mcp.tools.quoting._blocks import blocks_of, deceptive_references
 
     bad = deceptive_references(text)
     made: list[str] = []
@@ -220,7 +220,7 @@ class _Prose:
 
     def _code(self, found: re.Match[str]) -> int:
         """A code span up to the next run of as many backticks; without one, backticks are plain."""
-        later = self._runs[len(found[0])] if self._trusts_code else []
+        later = self._runs.get(len(found[0]), []) if self._trusts_code else []
         while later and later[-1] < found.end():
             later.pop()
         end = later[-1] + len(found[0]) if later else found.end()
@@ -243,7 +243,7 @@ class _Prose:
 
     def _formats(self, found: re.Match[str]) -> bool:
         """Whether a bare tag is harmless here: known, and behind a word, so that no block of HTML begins with it."""
-        from copilot_mcp.tools.markdown_blocks import BARE_TAGS
+        from copilot_mcp.tools.quoting._blocks import BARE_TAGS
 
         line = self._text[self._text.rfind("\n", 0, found.start()) + 1 : found.start()]
         return found["name"].casefold() in BARE_TAGS and re.search(r"[^\W\d_]", line) is not None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from copilot_mcp.tools.addresses import is_deceptive, leads_astray
+from copilot_mcp.tools.quoting._addresses import is_deceptive, leads_astray
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

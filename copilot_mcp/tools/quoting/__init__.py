@@ -2,7 +2,7 @@
 
 Everything that comes from the tenant is data. It may hold instructions for a model, pictures that report who read
 them, links under false names, text that only a machine sees. One `Quoter` a result takes all of it; its note says how
-much was changed. `invisible`, `inert` and `addresses` say what exactly is changed and what is kept; ordinary text in
+much was changed. `_invisible`, `_inert` and `_addresses` say what exactly is changed and what is kept; ordinary text in
 any language, with its Markdown and its code, passes byte for byte.
 
 Where a text stands is the other half: `quoted` marks every line of a passage, `fact` puts quotation marks around
@@ -11,9 +11,9 @@ a value that would otherwise read like our own words.
 
 import re
 
-from copilot_mcp.tools.addresses import neutral_address
-from copilot_mcp.tools.inert import Counts, inert, inert_line, quoted
-from copilot_mcp.tools.invisible import visible
+from copilot_mcp.tools.quoting._addresses import neutral_address
+from copilot_mcp.tools.quoting._inert import Counts, inert, inert_line, quoted
+from copilot_mcp.tools.quoting._invisible import visible
 
 __all__ = ["Quoter", "bracketed", "fact", "quoted"]
 
@@ -41,7 +41,7 @@ class Quoter:
         return inert_line(_BREAK.sub(" ", text.strip()), self.counts)
 
     def address(self, url: str) -> str:
-        """An address, as `addresses` says; it stays usable unless it could only deceive."""
+        """An address, as `_addresses` says; it stays usable unless it could only deceive."""
         shown, changed = neutral_address(url)
         self.counts.links += changed
         return shown
