@@ -20,8 +20,8 @@ import html
 import re
 from dataclasses import dataclass
 
-from copilot_mcp.tools.quoting._addresses import host_of, is_deceptive, leads_astray, with_plain_hosts
-from copilot_mcp.tools.quoting._invisible import ENTITY, stands_for_invisible
+from copilot_mcp.quoting._addresses import host_of, is_deceptive, leads_astray, with_plain_hosts
+from copilot_mcp.quoting._invisible import ENTITY, stands_for_invisible
 
 __all__ = ["Counts", "inert", "inert_line", "quoted"]
 
@@ -81,7 +81,7 @@ def inert(text: str, counts: Counts) -> str:
         return text  # nothing acts even if no code is code
     if len(text) > PARSED_CHARACTERS:
         return inert_line(text, counts)
-    from copilot_mcp.tools.quoting._blocks import is_active
+    from copilot_mcp.quoting._blocks import is_active
 
     tried = Counts()
     made = _by_blocks(text, tried)
@@ -108,7 +108,7 @@ def quoted(text: str, indent: str = "") -> str:
 
 
 def _by_blocks(text: str, counts: Counts) -> str:
-    from copilot_mcp.tools.quoting._blocks import blocks_of, deceptive_references
+    from copilot_mcp.quoting._blocks import blocks_of, cells_of, deceptive_references
 
     bad = deceptive_references(text)
     made: list[str] = []
@@ -116,7 +116,7 @@ def _by_blocks(text: str, counts: Counts) -> str:
         if block.kind == "code" and "\t" not in re.split(r"\S", block.text, maxsplit=1)[0]:
             made.append(block.text)
         elif block.kind == "table":
-            made.append("".join(_prose(cell, counts) for cell in re.split(r"((?<!\\)\|)", block.text)))
+            made.append("".join(_prose(cell, counts) for cell in cells_of(block.text)))
         elif block.kind == "html":
             made.append(_prose(_without_comments(block.text, counts), counts))
         elif block.kind == "other" and (definition := _DEFINITION.match(block.text)):
@@ -243,7 +243,7 @@ class _Prose:
 
     def _formats(self, found: re.Match[str]) -> bool:
         """Whether a bare tag is harmless here: known, and behind a word, so that no block of HTML begins with it."""
-        from copilot_mcp.tools.quoting._blocks import BARE_TAGS
+        from copilot_mcp.quoting._blocks import BARE_TAGS
 
         line = self._text[self._text.rfind("\n", 0, found.start()) + 1 : found.start()]
         return found["name"].casefold() in BARE_TAGS and re.search(r"[^\W\d_]", line) is not None

@@ -16,7 +16,7 @@ import re
 import unicodedata
 from urllib.parse import unquote, urlsplit
 
-from copilot_mcp.tools.quoting._invisible import ENTITY, is_invisible, stands_for_invisible, visible
+from copilot_mcp.quoting._invisible import ENTITY, is_invisible, stands_for_invisible, visible
 
 __all__ = ["host_of", "is_deceptive", "leads_astray", "neutral_address", "with_plain_hosts"]
 

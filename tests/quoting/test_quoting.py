@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from copilot_mcp.tools.quoting import Quoter, bracketed, fact, quoted
+from copilot_mcp.quoting import Quoter, bracketed, fact, quoted
 
 DATA = Path(__file__).parents[1] / "data" / "quoting"
 POISONED: list[dict[str, Any]] = json.loads((DATA / "poisoned.json").read_text("utf-8"))

@@ -11,11 +11,12 @@ a value that would otherwise read like our own words.
 
 import re
 
-from copilot_mcp.tools.quoting._addresses import neutral_address
-from copilot_mcp.tools.quoting._inert import Counts, inert, inert_line, quoted
-from copilot_mcp.tools.quoting._invisible import visible
+from copilot_mcp.quoting._addresses import leads_astray, neutral_address
+from copilot_mcp.quoting._blocks import prose_and_code
+from copilot_mcp.quoting._inert import Counts, inert, inert_line, quoted
+from copilot_mcp.quoting._invisible import visible
 
-__all__ = ["Quoter", "bracketed", "fact", "quoted"]
+__all__ = ["Quoter", "bracketed", "fact", "leads_astray", "prose_and_code", "quoted"]
 
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 _BREAK = re.compile(r"\s*[\n\r\t]\s*")
