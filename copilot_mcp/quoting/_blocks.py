@@ -83,7 +83,7 @@ def blocks_of(text: str) -> list[Block]:
             kinds.append((token.map[0], token.map[1], _KINDS[token.type]))
     blocks: list[Block] = []
     at = 0
-    for start, end, kind in sorted(kinds):
+    for start, end, kind in sorted(kinds, key=lambda found: found[0]):
         if start < at:  # the cells of a table row
             continue
         blocks += [Block(line, "other") for line in lines[at:start]]
