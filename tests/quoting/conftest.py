@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import cache
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
@@ -56,12 +57,17 @@ def _any_link(url: str) -> bool:
     return True
 
 
+@cache
+def _renderer(*extensions: str) -> MarkdownIt:
+    renderer = MarkdownIt("commonmark", {"html": True, "maxNesting": 200}).enable(list(extensions))
+    renderer.validateLink = _any_link  # type: ignore[method-assign]  # other renderers let everything pass
+    return renderer
+
+
 def _acting(markdown: str) -> list[str]:
     """What a renderer would load, run, hide or link under a false name; empty when nothing."""
     found: list[str] = []
-    for extensions in ([], ["table", "strikethrough"]):
-        renderer = MarkdownIt("commonmark", {"html": True, "maxNesting": 200}).enable(extensions)
-        renderer.validateLink = _any_link  # type: ignore[method-assign]  # other renderers let everything pass
+    for renderer in (_renderer(), _renderer("table", "strikethrough")):
         witness = _Witness()
         witness.feed(renderer.render(markdown))
         witness.close()
