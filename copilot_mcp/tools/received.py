@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         SearchSensitivityLabelInfo,
     )
 
-__all__ = ["inert_answer", "inert_progress", "inert_response"]
+__all__ = ["inert_answer", "inert_response", "inert_text"]
 
 
 def inert_response(response: "RetrievalResponse") -> "tuple[RetrievalResponse, list[str]]":
@@ -50,8 +50,8 @@ def inert_answer(
     return replace(answer, markdown=markdown, citations=citations, notes=(*answer.notes, *quoter.notes())), label
 
 
-def inert_progress(text: str) -> str:
-    """The answer so far: its marks read as far as they go without their sources, nothing in it acts."""
+def inert_text(text: str) -> str:
+    """An answer so far, or what stands in place of one: marks read as far as they go without sources, nothing acts."""
     from copilot_mcp.graph import CopilotConversationResponseMessage, to_markdown
 
     return Quoter().passage(to_markdown(CopilotConversationResponseMessage(text=text)).markdown)
