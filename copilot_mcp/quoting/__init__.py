@@ -13,8 +13,9 @@ import re
 
 from copilot_mcp.quoting._addresses import leads_astray, neutral_address
 from copilot_mcp.quoting._blocks import prose_and_code
-from copilot_mcp.quoting._inert import Counts, inert, inert_line, quoted
+from copilot_mcp.quoting._inert import Counts, inert, inert_line
 from copilot_mcp.quoting._invisible import visible
+from copilot_mcp.quoting._quotation import quoted
 
 __all__ = ["Quoter", "bracketed", "fact", "leads_astray", "prose_and_code", "quoted"]
 

@@ -22,8 +22,9 @@ from dataclasses import dataclass
 
 from copilot_mcp.quoting._addresses import host_of, is_deceptive, leads_astray, with_plain_hosts
 from copilot_mcp.quoting._invisible import ENTITY, stands_for_invisible
+from copilot_mcp.quoting._quotation import quoted
 
-__all__ = ["Counts", "inert", "inert_line", "quoted"]
+__all__ = ["Counts", "inert", "inert_line"]
 
 PARSED_CHARACTERS = 30_000
 BRACKETS_DEEP = 20
@@ -98,13 +99,6 @@ def _depth(text: str) -> int:
         depth = max(0, depth + (1 if bracket == "[" else -1))
         deepest = max(deepest, depth)
     return deepest
-
-
-def quoted(text: str, indent: str = "") -> str:
-    """The text as a Markdown quotation: every line marked, so that none can step out."""
-    return "\n".join(
-        f"{indent}> {line}".rstrip() if not line.strip() else f"{indent}> {line}" for line in text.split("\n")
-    )
 
 
 def _by_blocks(text: str, counts: Counts) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from copilot_mcp.quoting import quoted
 from copilot_mcp.simulator import Simulator, Tenant
 from copilot_mcp.simulator.tenant import Document, Label, User
 
@@ -101,7 +102,7 @@ async def test_nothing_acts_in_what_retrieval_hands_over(
         if case["text"] in "\n\n".join(extract["text"] for extract in sent["extracts"]):
             whole += 1
             assert case["expected"].strip() in extracts
-            assert all(line in text for line in map(str.strip, case["expected"].split("\n")))
+            assert all(line.strip() in text for line in quoted(case["expected"]).split("\n"))
         name = NAMES[number % len(NAMES)]
         assert hit["title"] == f"Zebra{number} {name['expected']}".strip()
         changed = case["notes"] or name["notes"]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from copilot_mcp.quoting import Quoter, bracketed, fact, quoted
 
@@ -194,6 +195,26 @@ def test_only_web_addresses_stand_in_brackets(url: str, shown: str) -> None:
 
 def test_every_line_of_a_quotation_is_marked() -> None:
     assert quoted("a\n\n  b", "   ") == "   > a\n   >\n   >   b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[score]: https://evil.example",
+        "- [score]: https://evil.example",
+        "> [score]:\n> https://evil.example",
+        "   [sc\\\\ore]: https://evil.example\n[score]: <https://evil.example> 'x'",
+    ],
+)
+def test_a_passage_defines_no_link_for_the_words_around_it(text: str) -> None:
+    passage = quoted(Quoter().passage(text))
+    assert "https://evil.example" in passage
+    ours = MarkdownIt("commonmark").parse(f"[score] and [contoso.example][score]\n{passage}")[1].children or []
+    assert [child.type for child in ours] == ["text"]
+
+
+def test_code_that_looks_like_a_definition_is_quoted_as_it_is() -> None:
+    assert quoted("```\n[a]: b\n```\n\nx [a]: b") == "> ```\n> [a]: b\n> ```\n>\n> x [a]: b"
 
 
 @pytest.mark.parametrize(
