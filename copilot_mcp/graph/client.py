@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import anyio
 from pydantic import ValidationError
@@ -155,10 +155,11 @@ def _conversation_path(conversation_id: str) -> str:
     """The conversation's path, its id percent-encoded.
 
     Raises:
-        ArgumentError: Empty, over 200 characters, or made to lead elsewhere.
+        ArgumentError: Empty, over 200 characters, or made to lead elsewhere, be it only when it is decoded twice.
     """
-    forbidden = any(character in "/\\" or not character.isprintable() for character in conversation_id)
-    if forbidden or not 0 < len(conversation_id) <= _ID_MAX_CHARACTERS or not conversation_id.strip(". "):
+    read = unquote(unquote(conversation_id))
+    forbidden = any(character in "/\\" or not character.isprintable() for character in conversation_id + read)
+    if forbidden or not 0 < len(conversation_id) <= _ID_MAX_CHARACTERS or not read.strip(". "):
         raise ArgumentError(
             "conversationId is not the id of a conversation.", "Pass the one an earlier answer gave, or leave it out."
         )

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from copilot_mcp.graph.conversation import CopilotConversationAttribution, CopilotConversationResponseMessage
-from copilot_mcp.graph.markdown import is_web, link, links_labelled, prose_and_code, readable_name, words_in_url
+from copilot_mcp.graph.markdown import is_web, link, links_labelled, readable_name, words_in_url
+from copilot_mcp.quoting import prose_and_code
 
 GUESSED_NOTE = "Links were matched to the text by their order, which is a guess."
 UNPLACED_NOTE = "Some sources have no place in the text; they are listed all the same."
@@ -157,7 +158,8 @@ class _Places:
         """The Markdown for one mark; call in order of appearance."""
         if mark["external"]:
             self.external = True
-            return "[external]"
+            # With an address right behind it, it would become a link.
+            return "[external]\\" if mark.string[mark.end() : mark.end() + 1] in ("(", "[", ":") else "[external]"
         key, label = _key(mark), _label(mark)
         urls = self.urls.get(key, [])
         turn = self.seen.get(key, 0)

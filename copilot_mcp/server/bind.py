@@ -17,9 +17,10 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 
 from copilot_mcp.errors import CopilotMcpError
+from copilot_mcp.quoting import quoted
 from copilot_mcp.server.arguments import read_arguments
 from copilot_mcp.server.schema import plain_schema
-from copilot_mcp.tools import SIMULATED, Tool, ToolContext, ToolResult
+from copilot_mcp.tools import SIMULATED, Tool, ToolContext, ToolResult, inert_text
 
 __all__ = ["BoundTool", "ContextFactory", "bind"]
 
@@ -76,8 +77,7 @@ class BoundTool(SdkTool):
         if self.simulated:
             text = f"{text} ({SIMULATED}: not Microsoft 365)"
         if said.strip():
-            quoted = said.strip().replace("\n", "\n> ")
-            text = f"{text}\n\nThe service had written:\n> {quoted}"
+            text = f"{text}\n\nThe service had written:\n{quoted(inert_text(said).strip())}"
         return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta={ERROR_META: facts})
 
 

@@ -42,6 +42,7 @@ _WHEN_CHANGED = re.compile(
     r"\bwhen\b.*\b(updated|changed|modified|edited|written|revised)\b|\blast (updated|modified)\b", re.I
 )
 _MORE_WANTED = re.compile(r"\b(else|more|further|another|other|continue|go on)\b", re.I)
+_VERBATIM_WANTED = re.compile(r"\b(quote|verbatim|word for word)\b", re.I)
 _NOTHING_MORE = "I found nothing more about this in the files, drives and connectors that you can read."
 _NOTHING = "I found nothing about this in the files, drives and connectors that you can read."
 
@@ -186,6 +187,9 @@ def _say_hits(draft: _Draft, finder: _Finder, hits: Sequence[Hit], topic: str, a
         if about_properties:
             _say_properties(draft, document, named)
             continue
+        if _VERBATIM_WANTED.search(topic):
+            _quote_document(draft, document, named, hit)
+            continue
         statements = _statements(finder, hit, topic)
         # copies of a document add nothing
         fresh = [each for each in statements if each not in draft.said]
@@ -214,6 +218,14 @@ def _say_document(draft: _Draft, document: Document, named: Segment, statements:
     for statement in statements:
         draft.say(f"- {statement}", cite, "\n")
     draft.say("\n")
+
+
+def _quote_document(draft: _Draft, document: Document, named: Segment, hit: Hit) -> None:
+    """The passages as they stand, with whatever is in them: Copilot quotes code and markup too."""
+    cite = draft.cite(source_of(document.title, document.url))
+    draft.say(named, cite, ":\n\n")
+    for each in hit.extracts:
+        draft.say(each.passage.text, "\n\n")
 
 
 def _say_properties(draft: _Draft, document: Document, named: Segment) -> None:

@@ -7,8 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from copilot_mcp.errors import GraphError, ServiceUnavailableError
+from copilot_mcp.quoting import bracketed, fact, quoted
 from copilot_mcp.tools._tool import ToolResult
 from copilot_mcp.tools.labels import Label, label_of
+from copilot_mcp.tools.received import inert_answer
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import AnswerText, CopilotConversation
@@ -61,9 +63,7 @@ def result_of(turn: Turn, conversation: "CopilotConversation", complete: bool) -
     message = conversation.answer(turn.prompt)
     if message is None or not message.text.strip():
         raise _no_answer(turn, conversation, complete)
-    from copilot_mcp.graph import to_markdown
-
-    answer = to_markdown(message)
+    answer, label = inert_answer(message)
     return ChatResult(
         answer=answer.markdown,
         citations=[
@@ -72,7 +72,7 @@ def result_of(turn: Turn, conversation: "CopilotConversation", complete: bool) -
         conversation_id=turn.conversation_id,
         turn_count=conversation.turn_count or None,
         state=conversation.state or None,
-        sensitivity_label=label_of(message.sensitivity_label),
+        sensitivity_label=label_of(label),
         web_enabled=turn.web_enabled,
         time_zone=turn.time_zone,
         complete=complete,
@@ -120,7 +120,7 @@ def _no_answer(turn: Turn, conversation: "CopilotConversation", complete: bool) 
 
 def render(result: ChatResult) -> str:
     """The text half: the answer, its sources, then what belongs to the turn in one line."""
-    blocks = [result.answer.strip()]
+    blocks = [quoted(result.answer.strip("\n"))]
     listed = [each for each in result.citations if each.kind != "annotation" or each.url not in result.answer]
     if listed:  # a link that already stands in the answer is not said again
         blocks.append("Sources:\n" + "\n".join(_source_line(each) for each in listed))
@@ -130,9 +130,9 @@ def render(result: ChatResult) -> str:
     if result.turn_count is not None:
         facts.append(f"turn {result.turn_count}")
     if result.state:
-        facts.append(f"state {result.state}")
+        facts.append(f"state {fact(result.state)}")
     if result.sensitivity_label:
-        facts.append(f"label {result.sensitivity_label.display_name}")
+        facts.append(f"label {fact(result.sensitivity_label.display_name)}")
     facts.append(f"web search {'on' if result.web_enabled else 'off'}")
     facts.append(f"time zone {result.time_zone}")
     facts.append("complete" if result.complete else "incomplete")
@@ -142,5 +142,6 @@ def render(result: ChatResult) -> str:
 
 def _source_line(source: Source) -> str:
     number = f"{source.number}." if source.number is not None else "-"
-    kind = "" if source.kind == "citation" else f" ({source.kind})"
-    return f"{number} {source.title} <{source.url}>{kind}" if source.title else f"{number} <{source.url}>{kind}"
+    kind = "" if source.kind == "citation" else f" ({fact(source.kind)})"
+    url = bracketed(source.url)
+    return f"{number} {source.title} {url}{kind}" if source.title else f"{number} {url}{kind}"

@@ -19,6 +19,7 @@ from copilot_mcp.graph import (
 )
 from copilot_mcp.tools._tool import Tool, ToolContext
 from copilot_mcp.tools.answer import ChatResult, Turn, render, result_of
+from copilot_mcp.tools.received import inert_text
 from copilot_mcp.tools.time_zone import checked_zone, local_zone
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _throttled(
         nonlocal due
         if monotonic() >= due:
             due = monotonic() + PROGRESS_INTERVAL_S
-            await progress(text)
+            await progress(inert_text(text))
 
     return report
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from copilot_mcp.graph import RetrievalBody
+from copilot_mcp.quoting import bracketed, fact, quoted
 from copilot_mcp.tools._tool import ToolResult
 from copilot_mcp.tools.labels import Label, label_of
 from copilot_mcp.tools.scope import Honoured, Scope
@@ -190,18 +191,22 @@ def _hit_text(number: int, hit: Hit) -> str:
     facts = ["OUTSIDE THE FILTER"] if hit.outside_filter else []
     facts.append(f"id {hit.id}")
     if hit.resource_type:
-        facts.append(hit.resource_type)
+        facts.append(fact(hit.resource_type))
     if hit.sensitivity_label:
-        facts.append(f"label {hit.sensitivity_label.display_name}")
-    facts += [f"{name}: {value}" for name, value in (hit.resource_metadata or {}).items() if name.lower() != "title"]
+        facts.append(f"label {fact(hit.sensitivity_label.display_name)}")
+    facts += [
+        f"{fact(name)}: {fact(value)}"
+        for name, value in (hit.resource_metadata or {}).items()
+        if name.lower() != "title"
+    ]
     facts += [f"thumbnail of page {each.page_number}, {each.media_type}" for each in hit.thumbnails or ()]
-    lines = [f"{number}. {hit.title} <{hit.web_url}>", f"   ({'; '.join(facts)})"]
+    lines = [f"{number}. {hit.title} {bracketed(hit.web_url)}", f"   ({'; '.join(facts)})"]
     lines += [_extract_text(each) for each in hit.extracts]
     return "\n".join(lines)
 
 
 def _extract_text(extract: Extract) -> str:
+    """The passage alone stands in the quotation; what we know of it stands before."""
     where = f"p. {', '.join(map(str, extract.page_numbers))}; " if extract.page_numbers else ""
-    score = "" if extract.relevance_score is None else f"[{where}score {extract.relevance_score:.2f}] "
-    quoted = extract.text.strip().replace("\n", "\n   > ")
-    return f"   > {score}{quoted}"
+    score = "" if extract.relevance_score is None else f"   [{where}score {extract.relevance_score:.2f}]\n"
+    return f"{score}{quoted(extract.text, '   ')}"

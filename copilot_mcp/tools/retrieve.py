@@ -9,6 +9,7 @@ from copilot_mcp.graph import RETRIEVAL_SCOPES, DataSourceConfiguration, Retriev
 from copilot_mcp.tools._tool import Tool, ToolContext
 from copilot_mcp.tools.filter import DataSource
 from copilot_mcp.tools.hits import RetrieveResult, render, result_of
+from copilot_mcp.tools.received import inert_response
 from copilot_mcp.tools.scope import checked_scope
 
 if TYPE_CHECKING:
@@ -68,12 +69,12 @@ async def retrieve(request: RetrieveRequest, context: ToolContext) -> RetrieveRe
         }
     )
     graph = await context.open_graph()
-    response = await graph.retrieve(body)
+    response, changed = inert_response(await graph.retrieve(body))
     _learn_labels(response, context.names)
     return result_of(
         response,
         body,
-        notes,
+        [*notes, *changed],
         scope=scope,
         asked_metadata=request.resource_metadata,
         mark_outside=context.settings.outside == "mark",

@@ -92,7 +92,11 @@ async def test_conversation_id_is_encoded_into_the_path(
 
 
 @pytest.mark.parametrize(
-    "conversation_id", ["", "x" * 201, "a/b", "a\\b", "a\nb", "a\x00b", "..", ".", " ", "\ud800", "a\u202eb"]
+    "conversation_id",
+    [
+        *("", "x" * 201, "a/b", "a\\b", "a\nb", "a\x00b", "..", ".", " ", "\ud800", "a\u202eb"),
+        *("..%2fme", "a%252Fb", "%5cx", "%2e%2e", "a%0d%0ab"),
+    ],
 )
 async def test_what_cannot_be_a_conversation_id_is_refused_here(wire: Any, replies: Any, conversation_id: str) -> None:
     async with wire.open(replies(httpx.Response(500))) as graph:

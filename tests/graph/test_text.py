@@ -181,6 +181,10 @@ def test_external_marker_is_explained() -> None:
         "```\n<File>A</File>[^1^]",
         "`<File>A</File>[^1^]`",
         "``a ` <File>A</File>[^1^]``",
+        "- step\n\n  ```xml\n  <File>A</File>[^1^]\n  ```\n",
+        "1. ```\n   <File>A</File>[^1^]\n   ```\n",
+        "> ```\n> <File>A</File>[^1^]\n> ```\n",
+        "    <File>A</File>[^1^]\n",
     ],
 )
 def test_code_is_left_alone(code: str) -> None:
@@ -188,13 +192,39 @@ def test_code_is_left_alone(code: str) -> None:
     assert to_markdown(answer).markdown == f"Before [1](https://x.test/1)\n\n{code}"
 
 
-@pytest.mark.parametrize("text", ["a ` b <File>A</File>", "`` a ` <File>A</File> \n\n ``", "``` inline <File>A</File>"])
-def test_lone_backticks_are_no_code(text: str) -> None:
-    shown = text.replace("<File>A</File>", "A") if not text.startswith("```") else text
-    assert to_markdown(message(text)).markdown == shown
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a ` b <File>A</File>",
+        "`` a ` <File>A</File> \n\n ``",
+        "\\` <File>A</File> `",
+        "``` a`b <File>A</File>\n<File>A</File>",
+        "- ```\n  x\n  ```\n<File>A</File>",
+        "- x\n  ```\n<File>A</File>\n  ```",
+        "| ` | <File>A</File> | ` |\n|---|---|---|",
+    ],
+)
+def test_what_only_looks_like_code_is_none(text: str) -> None:
+    assert to_markdown(message(text)).markdown == text.replace("<File>A</File>", "A")
 
 
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "", "data:text/html,x", "http://[broken"])
+def test_the_first_line_of_an_open_fence_is_code() -> None:
+    assert to_markdown(message("``` inline <File>A</File>")).markdown == "``` inline <File>A</File>"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "",
+        "data:text/html,x",
+        "http://[broken",
+        "https:x.test",
+        "https://contoso.sharepoint.com@x.test/",
+        "https://c\u043entoso.test/",
+        "https://x.test/%E2%80%AEfdp.exe",
+    ],
+)
 def test_only_web_addresses_become_links(url: str) -> None:
     answer = message("<File>A</File>[^1^]", ("annotation", "", url), ("citation", "One", url))
     text = to_markdown(answer)
@@ -205,6 +235,40 @@ def test_only_web_addresses_become_links(url: str) -> None:
 def test_addresses_and_names_cannot_break_out_of_the_link() -> None:
     answer = message("<File>[x](y) | z</File>", ("annotation", "", 'https://x.test/a b)(c|<d>\n"é'))
     assert to_markdown(answer).markdown == "[\\[x\\](y) | z](https://x.test/a%20b%29%28c%7C%3Cd%3E%0A%22é)"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("x](https://evil.test)", "[x\\](https://evil.test)](https://x.test/a)"),
+        ("x\\](https://evil.test)", "[x\\](https://evil.test)](https://x.test/a)"),
+        ("x\\\\](https://evil.test)", "[x\\\\\\](https://evil.test)](https://x.test/a)"),
+        ("x\\", "[x\\\\](https://x.test/a)"),
+    ],
+)
+def test_backslashes_do_not_free_a_bracket(name: str, shown: str) -> None:
+    answer = message(f"<File>{name}</File>", ("annotation", "", "https://x.test/a"))
+    assert to_markdown(answer).markdown == shown
+
+
+@pytest.mark.parametrize("behind", ["(https://x.test)", "[x]", ": https://x.test"])
+def test_the_external_mark_never_becomes_a_link(behind: str) -> None:
+    assert to_markdown(message(f"So[^external^]{behind}")).markdown == f"So[external]\\{behind}"
+
+
+def test_sources_named_twice_are_kept_twice() -> None:
+    source = ("citation", "One", "https://x.test/1")
+    text = to_markdown(message("A[^1^]", source, source))
+    assert text.citations == (
+        citation("One", "https://x.test/1", 1),
+        citation("One", "https://x.test/1", 2, placed=False),
+    )
+    assert text.notes == (GUESSED_NOTE, UNPLACED_NOTE)
+
+
+def test_a_kind_of_attribution_nobody_knows_is_kept_as_a_citation() -> None:
+    text = to_markdown(message("A", ("footnote", "One", "https://x.test/1")))
+    assert text.citations == (Citation(1, "One", "https://x.test/1", "footnote", "", False),)
 
 
 def test_addresses_with_parentheses_are_read_from_the_card() -> None:
@@ -221,14 +285,35 @@ def test_hostile_text_takes_no_quadratic_time() -> None:
     assert to_markdown(message(text)).citations == ()
 
 
-def test_documented_answers_keep_every_attribution(examples: dict[str, Any]) -> None:
-    for number in (41, 42, 43, 44, 45, 46, 47, 48):
-        response = examples[f"ex0{number}"]["response"]
-        reader = StreamReader()
-        body = response["body"] or (reader.feed(response["body_text"].encode()) + reader.close())[-1]
-        answer = CopilotConversation.model_validate(body).messages[-1]
-        text = to_markdown(answer)
-        assert [one.url for one in text.citations] == [one.see_more_web_url for one in answer.attributions]
-        assert "</" not in text.markdown
-        if number in (45, 47):  # the card is what the text should become
-            assert text.markdown == answer.adaptive_cards[0]["body"][0]["text"]
+# Per documented answer: number and place of each attribution in order, and what is said about them.
+PLACED, UNPLACED = True, False
+DOCUMENTED: dict[int, tuple[list[tuple[int | None, bool]], tuple[str, ...]]] = {
+    41: ([(None, PLACED), (None, PLACED), (1, PLACED)], (GUESSED_NOTE,)),  # its marker comes twice
+    42: ([(None, PLACED), (1, UNPLACED)], (GUESSED_NOTE, UNPLACED_NOTE)),  # a citation without a marker
+    43: ([], ()),
+    44: ([], ()),  # tags without attributions
+    45: ([(None, PLACED), (None, PLACED), (1, PLACED)], ()),  # from here on with a card
+    46: ([(None, PLACED), (1, UNPLACED)], (UNPLACED_NOTE,)),
+    47: ([(None, PLACED)], ()),
+    48: ([], (EXTERNAL_NOTE,)),
+}
+
+
+@pytest.mark.parametrize("number", DOCUMENTED)
+def test_documented_answers_keep_every_attribution_in_its_place(examples: dict[str, Any], number: int) -> None:
+    response = examples[f"ex0{number}"]["response"]
+    reader = StreamReader()
+    body = response["body"] or (reader.feed(response["body_text"].encode()) + reader.close())[-1]
+    answer = CopilotConversation.model_validate(body).messages[-1]
+    text = to_markdown(answer)
+    assert ([(one.number, one.placed) for one in text.citations], text.notes) == DOCUMENTED[number]
+    assert [(one.kind, one.url) for one in text.citations] == [
+        (one.attribution_type, one.see_more_web_url) for one in answer.attributions
+    ]
+    assert all(one.title for one in text.citations)
+    assert all(f"]({one.url})" in text.markdown for one in text.citations if one.placed)
+    assert "</" not in text.markdown
+    assert "[^" not in text.markdown
+    assert answer.sensitivity_label is None
+    if number in (45, 47):  # the card is what the text should become
+        assert text.markdown == answer.adaptive_cards[0]["body"][0]["text"]

@@ -105,6 +105,21 @@ async def test_what_the_service_wrote_before_an_error_is_quoted_and_not_logged(
     assert "merger" not in caplog.text
 
 
+async def test_nothing_acts_in_what_the_service_wrote_before_an_error(era: Any) -> None:
+    async def handle(request: BuildFilterRequest, context: ToolContext) -> Answer:
+        error = ThrottledError("Too much.", "Wait.")
+        error.partial_text = (
+            "See <File>Plan.docx</File> ![x](https://evil.example/x)\u2028- Note: <script>a\u200bb</script>"
+        )
+        raise error
+
+    result = await call(handle, era)
+    assert result.content[0].text == (
+        "Too much. Wait. [throttled]\n\nThe service had written:\n"
+        "> See Plan.docx {image: x; evil.example}\n> - Note: &lt;script>ab&lt;/script>"
+    )
+
+
 @pytest.mark.parametrize("fault", ["stream_error", "refusal"])
 async def test_a_turn_that_fails_loses_nothing_of_what_copilot_said(
     client: Client, simulator: Simulator, fault: str

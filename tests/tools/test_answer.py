@@ -69,7 +69,7 @@ def test_the_text_lists_sources_that_the_answer_does_not_link() -> None:
         notes=["Cut."],
     )
     assert render(result) == (
-        "Ask [Ada](https://contoso.example/ada).\n\n"
+        "> Ask [Ada](https://contoso.example/ada).\n\n"
         "Sources:\n1. Plan <https://contoso.example/plan>\n- <https://contoso.example/x> (annotation)\n\n"
         "- Note: Cut.\n\n"
         "(conversationId: c1; web search on; time zone Etc/UTC; incomplete)"

@@ -57,7 +57,7 @@ async def test_both_halves_hold_the_answer_its_sources_and_the_conversation(clie
     assert result["tenant"] == "simulated tenant"
     assert result["citations"]
     for fact in (
-        result["answer"].strip(),
+        *(f"> {line}".rstrip() for line in result["answer"].strip().split("\n") if line),
         result["conversationId"],
         "turn 1",
         "web search off",

@@ -1,0 +1,82 @@
+"""What comes from the tenant, made fit to be shown before any tool looks at it: every text, name and address.
+
+After this, a tool may put a passage into a quotation and a name into a line of its own. What was changed is counted
+over the whole answer and said in one note.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from copilot_mcp.quoting import Quoter
+
+if TYPE_CHECKING:
+    from copilot_mcp.graph import (
+        AnswerText,
+        CopilotConversationResponseMessage,
+        RetrievalHit,
+        RetrievalResponse,
+        SearchSensitivityLabelInfo,
+    )
+
+__all__ = ["inert_answer", "inert_response", "inert_text"]
+
+
+def inert_response(response: "RetrievalResponse") -> "tuple[RetrievalResponse, list[str]]":
+    """The hits with nothing in them that acts, and a note where something was changed."""
+    quoter = Quoter()
+    hits = [_hit(hit, quoter) for hit in response.retrieval_hits]
+    return response.model_copy(update={"retrieval_hits": hits}), quoter.notes()
+
+
+def inert_answer(
+    message: "CopilotConversationResponseMessage",
+) -> "tuple[AnswerText, SearchSensitivityLabelInfo | None]":
+    """The answer as Markdown with nothing in it that acts, and its label. The note is among the answer's own."""
+    from copilot_mcp.graph import to_markdown
+
+    answer = to_markdown(message)
+    quoter = Quoter()
+    markdown = quoter.passage(answer.markdown)
+    citations = tuple(
+        replace(
+            each,
+            title=quoter.line(each.title) if each.title != each.url else quoter.address(each.url),
+            url=quoter.address(each.url),
+            kind=quoter.line(each.kind),
+        )
+        for each in answer.citations
+    )
+    label = _label(message.sensitivity_label, quoter)
+    return replace(answer, markdown=markdown, citations=citations, notes=(*answer.notes, *quoter.notes())), label
+
+
+def inert_text(text: str) -> str:
+    """An answer so far, or what stands in place of one: marks read as far as they go without sources, nothing acts."""
+    from copilot_mcp.graph import CopilotConversationResponseMessage, to_markdown
+
+    return Quoter().passage(to_markdown(CopilotConversationResponseMessage(text=text)).markdown)
+
+
+def _hit(hit: "RetrievalHit", quoter: Quoter) -> "RetrievalHit":
+    return hit.model_copy(
+        update={
+            "web_url": quoter.address(hit.web_url),
+            "extracts": [each.model_copy(update={"text": quoter.passage(each.text)}) for each in hit.extracts],
+            "resource_type": quoter.line(hit.resource_type),
+            "resource_metadata": {
+                quoter.line(name): quoter.line(value) for name, value in hit.resource_metadata.items()
+            },
+            "sensitivity_label": _label(hit.sensitivity_label, quoter),
+            "thumbnails": [
+                each.model_copy(update={"media_type": quoter.line(each.media_type)}) for each in hit.thumbnails
+            ],
+        }
+    )
+
+
+def _label(info: "SearchSensitivityLabelInfo | None", quoter: Quoter) -> "SearchSensitivityLabelInfo | None":
+    if info is None:
+        return None
+    names = ("sensitivity_label_id", "display_name", "tooltip")
+    texts = {name: quoter.line(value) for name in names if (value := getattr(info, name)) is not None}
+    return info.model_copy(update=texts)
