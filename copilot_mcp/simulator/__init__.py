@@ -17,6 +17,7 @@ from copilot_mcp.simulator.faults import FAULTS, Fault, Faults
 from copilot_mcp.simulator.tenant import Connection, Document, Label, Site, Tenant, User
 
 if TYPE_CHECKING:
+    from copilot_mcp.simulator.certificates import Certificate
     from copilot_mcp.simulator.identity import Identity
     from copilot_mcp.simulator.secrets_issued import SecretsIssued
 
@@ -109,17 +110,27 @@ class Simulator:
         """Where it listens, `http://127.0.0.1` while it does not."""
         return self._server.url if self._server else "http://127.0.0.1"
 
-    def start(self, port: int = 0) -> str:
+    def start(self, port: int = 0, *, certificate: "Certificate | None" = None) -> str:
         """Listen on 127.0.0.1 from a thread of its own and answer the base URL; port 0 takes a free one.
+
+        With `certificate` it speaks TLS and shows a certificate that is good, untrusted, expired or for a wrong name;
+        all but the untrusted one are signed by the authority of `authority_pem`.
 
         Raises:
             OSError: the port is taken.
             RuntimeError: it listens already.
+            ValueError: there is no such certificate.
         """
         if self._server is not None:
             raise RuntimeError("the simulated tenant is already listening")
-        self._server = self._serve(self.app, port)
+        tls = self._parts.authority.context(certificate) if certificate else None
+        self._server = self._serve(self.app, port, tls)
         return self._server.url
+
+    @property
+    def authority_pem(self) -> str:
+        """The certificate authority of this tenant, for a client that is to trust it."""
+        return self._parts.authority.pem
 
     def stop(self) -> None:
         """Stop listening, within a second. What the tenant remembers stays."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from copilot_mcp.simulator.app import build_app
 from copilot_mcp.simulator.authorize import Authorizations
+from copilot_mcp.simulator.certificates import Authority
 from copilot_mcp.simulator.challenges import Challenges
 from copilot_mcp.simulator.chat import Chat
 from copilot_mcp.simulator.conversations import Conversations
@@ -44,6 +45,7 @@ class Assembly:
         self._tenant = tenant
         self._lock = threading.Lock()
         self._index: Index | None = None
+        self.authority = Authority()
         self.faults = Faults(tuple(user.key for user in tenant.users))
         self.trace = Trace()
         self.sign_ins = SignIns(tenant, clock, interval_s=interval, auto_approve=auto_approve)
