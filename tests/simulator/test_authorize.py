@@ -146,8 +146,13 @@ async def test_fragment_mode_and_a_request_without_state(decide: Poster) -> None
 
 @pytest.mark.parametrize(
     "redirect",
-    ["http://localhost", "http://localhost:1/", "http://127.0.0.1:65535", "http://[::1]:8400"]
-    + ["https://login.copilot-mcp.test/common/oauth2/nativeclient"],
+    [
+        "http://localhost",
+        "http://localhost:1/",
+        "http://127.0.0.1:65535",
+        "http://[::1]:8400",
+        "https://login.copilot-mcp.test/common/oauth2/nativeclient",
+    ],
 )
 async def test_loopback_redirects_with_any_port_are_registered(ask: Poster, redirect: str) -> None:
     assert (await ask(redirect_uri=redirect)).status_code == 200
