@@ -283,3 +283,12 @@ async def test_fault_about_a_person_leaves_answers_without_tokens_alone(simulato
     simulator.faults.add("fewer_scopes", operation="devicecode")
 
     assert (await start())["interval"] == 1
+
+
+async def test_fault_about_members_leaves_the_page_of_the_browser_alone(
+    simulator: Simulator, login: httpx.AsyncClient
+) -> None:
+    simulator.faults.add("expires_in", operation="authorize")
+    query = {"client_id": CLIENT_ID, "response_type": "code", "redirect_uri": "http://localhost", "scope": "openid"}
+
+    assert "asks for" in (await login.get("/organizations/oauth2/v2.0/authorize", params=query)).text
