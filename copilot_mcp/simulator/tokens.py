@@ -1,6 +1,6 @@
 """Access tokens and ID tokens of the simulated tenant: RS256 with a key made when the first one is needed.
 
-The key exists in memory only and dies with the simulator. Times are checked against the injected clock, not the
+Keys exist in memory only and die with the process. Times are checked against the injected clock, not the
 machine's.
 """
 
@@ -10,6 +10,7 @@ import json
 import secrets
 import threading
 from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from typing import Any, Final
 
 import jwt
@@ -39,6 +40,16 @@ def key_id_of(key: rsa.RSAPublicKey) -> str:
     return base64.urlsafe_b64encode(digest.finalize()[:20]).rstrip(b"=").decode()
 
 
+def _new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@cache
+def _first_key() -> rsa.RSAPrivateKey:
+    """One key for all tenants of a process, until they rotate it: making one takes a quarter of a second."""
+    return _new_key()
+
+
 class Tokens:
     """Makes and checks the tenant's tokens. `clock` gives seconds since the epoch, `life_s` is settable."""
 
@@ -53,12 +64,11 @@ class Tokens:
     def _signing_key(self) -> tuple[rsa.RSAPrivateKey, str]:
         with self._lock:
             if not self._keys:
-                self._add_key()
+                self._add(_first_key())
             key_id = next(reversed(self._keys))
             return self._keys[key_id], key_id
 
-    def _add_key(self) -> None:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    def _add(self, key: rsa.RSAPrivateKey) -> None:
         self._keys[key_id_of(key.public_key())] = key
 
     def rotate_key(self, *, keep_old: bool = True) -> None:
@@ -67,7 +77,7 @@ class Tokens:
         with self._lock:
             if not keep_old:
                 self._keys.clear()
-            self._add_key()
+            self._add(_new_key())
 
     def jwks(self) -> dict[str, Any]:
         """The public keys as Entra publishes them, the newest first."""
