@@ -183,10 +183,9 @@ async def test_keys_are_empty_doubled_elliptic_many_or_rotated(simulator: Simula
     assert len((await login.get(KEYS)).json()["keys"]) == 3
 
 
-@pytest.mark.parametrize("name", ["keys_flood", "huge_body", "gzip_bomb"])
-def test_sizes_must_be_numbers(simulator: Simulator, name: str) -> None:
+def test_the_number_of_keys_must_be_a_number(simulator: Simulator) -> None:
     with pytest.raises(ValueError, match="value must be a number"):
-        simulator.faults.add(name, value="many")
+        simulator.faults.add("keys_flood", value="many")
 
 
 # F21 to F31: device codes.
