@@ -54,9 +54,6 @@ class Assembly:
         tokens = Tokens(clock, self.sign_ins.issued)
         self.identity = Identity(self.sign_ins, authorizations, challenges, tokens, self.faults, clock)
 
-        def page() -> str:
-            return f"{base()}/devicelogin"
-
         async def pause() -> None:
             if pace > 0:
                 await sleep(pace)
@@ -66,8 +63,8 @@ class Assembly:
         retrieval = Retrieval(tenant, self.index, self.faults, clock)
         graph = Graph(tenant, tokens, self.faults, chat, retrieval, challenges)
         entra = Entra(self.sign_ins, authorizations, challenges, tokens, self.faults, clock)
-        endpoints = Endpoints(graph, entra, self.faults, self.trace, clock, sleep, page, key)
         pages = IdentityPages(self.identity, key)
+        endpoints = Endpoints(graph, entra, self.faults, self.trace, clock, sleep, lambda: f"{base()}/devicelogin", key)
         self.app = build_app(
             tenant, self.sign_ins, self.faults, self.trace, endpoints, pages, counts=self.counts, key=key
         )
