@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from copilot_mcp.simulator import Simulator
+from copilot_mcp.simulator.entra_errors import EntraRefusalError
 
 CLIENT_ID = "00000000-0000-4000-8000-00000000c0de"
 TOKEN = "/organizations/oauth2/v2.0/token"
@@ -265,6 +266,25 @@ async def test_control_address_explains_what_it_refuses(
 
     assert answer.status_code == status
     assert words in answer.json()["error"]
+
+
+async def test_consent_that_an_administrator_takes_back_after_the_approval_is_told_to_the_client(
+    simulator: Simulator, start: Starter, poll: Poller
+) -> None:
+    begun = await start("Chat.Read")
+    simulator.approve(begun["user_code"], "adele")
+    simulator.identity.set_consent("adele", ["Chat.Read"], "admin")
+
+    assert told(await poll(begun["device_code"])) == ("invalid_grant", 90094, "")
+
+
+def test_a_code_is_forgotten_once(simulator: Simulator) -> None:
+    codes = simulator.identity.sign_ins.codes
+    device_code, _ = codes.start(CLIENT_ID, ("Mail.Read",), {})
+    codes.forget(device_code)
+
+    with pytest.raises(EntraRefusalError, match="AADSTS70018"):
+        codes.forget(device_code)
 
 
 def test_consent_for_an_unknown_application_is_refused(simulator: Simulator) -> None:

@@ -2,7 +2,11 @@
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -73,3 +77,34 @@ def test_the_oldest_secrets_are_forgotten() -> None:
 
     assert issued.found_in("value-0 ") == []
     assert issued.found_in("value-50000") == ["refresh_token"]
+
+
+LEAKS = """
+import logging
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJ1dGkiOiJzaW11bGF0ZWQtc2VjcmV0LTEifQ.x"
+def test_quiet(): pass
+def test_printed(): print("1.simulated-secret-abc")
+def test_logged(): logging.getLogger("x").warning("got %s", JWT)
+"""
+BORROWED = """
+import importlib.util
+spec = importlib.util.spec_from_file_location("borrowed", {path!r})
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+pytest_runtest_makereport = module.pytest_runtest_makereport
+"""
+
+
+def test_the_suite_fails_where_a_secret_is_printed_or_logged(tmp_path: Path) -> None:
+    conftest = Path(__file__).parents[1] / "conftest.py"
+    (tmp_path / "conftest.py").write_text(BORROWED.format(path=str(conftest)), "utf-8")
+    (tmp_path / "test_leaks.py").write_text(LEAKS, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-c"]
+
+    done = subprocess.run(
+        [*command, os.devnull, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert "2 failed, 1 passed" in done.stdout
+    assert done.stdout.count("printed or logged a secret (call)") == 2
