@@ -1,6 +1,6 @@
 """Fixtures that every test may use: tenant -> services -> server -> client, each built on the one before."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from copilot_mcp.cli._simulated import simulated_settings
 from copilot_mcp.server import build_server
 from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator, Tenant, load_company
+from copilot_mcp.simulator.secrets_issued import SECRET_MARKS
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -45,6 +46,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for (era, row), spec in rows.items():
         line = [cells.get((era, row, column), "-") for column in columns]
         terminalreporter.write_line(" | ".join(f"{cell:18}" for cell in (f"{era:6} {spec:25}", *line)).rstrip())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """No test may print or log a secret of a simulated tenant: each bears one of a few marks."""
+    report = yield
+    printed = report.capstdout + report.capstderr + report.caplog
+    if any(mark in printed for mark in SECRET_MARKS):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} printed or logged a secret ({call.when})"
+    return report
 
 
 @pytest.fixture

@@ -11,10 +11,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
 from os import PathLike
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from copilot_mcp.simulator.faults import FAULTS, Fault, Faults
 from copilot_mcp.simulator.tenant import Connection, Document, Label, Site, Tenant, User
+
+if TYPE_CHECKING:
+    from copilot_mcp.simulator.certificates import Certificate
+    from copilot_mcp.simulator.identity import Identity
+    from copilot_mcp.simulator.secrets_issued import SecretsIssued
 
 __all__ = [
     "FAULTS",
@@ -105,17 +110,27 @@ class Simulator:
         """Where it listens, `http://127.0.0.1` while it does not."""
         return self._server.url if self._server else "http://127.0.0.1"
 
-    def start(self, port: int = 0) -> str:
+    def start(self, port: int = 0, *, certificate: "Certificate | None" = None) -> str:
         """Listen on 127.0.0.1 from a thread of its own and answer the base URL; port 0 takes a free one.
+
+        With `certificate` it speaks TLS and shows a certificate that is good, untrusted, expired or for a wrong name;
+        all but the untrusted one are signed by the authority of `authority_pem`.
 
         Raises:
             OSError: the port is taken.
             RuntimeError: it listens already.
+            ValueError: there is no such certificate.
         """
         if self._server is not None:
             raise RuntimeError("the simulated tenant is already listening")
-        self._server = self._serve(self.app, port)
+        tls = self._parts.authority.context(certificate) if certificate else None
+        self._server = self._serve(self.app, port, tls)
         return self._server.url
+
+    @property
+    def authority_pem(self) -> str:
+        """The certificate authority of this tenant, for a client that is to trust it."""
+        return self._parts.authority.pem
 
     def stop(self) -> None:
         """Stop listening, within a second. What the tenant remembers stays."""
@@ -164,13 +179,26 @@ class Simulator:
         """Forget the trace, the exchanges and what was received."""
         self._parts.trace.clear()
 
-    def approve(self, user_code: str, user: str) -> None:
-        """Approve a sign-in as this person (key, user name or id).
+    @property
+    def identity(self) -> "Identity":
+        """Where sign-in is controlled: consent, policies, claims challenges, keys, rotation of refresh tokens."""
+        return self._parts.identity
+
+    @property
+    def secrets_issued(self) -> "SecretsIssued":
+        """Every token and code handed out: `simulator.secrets_issued.found_in(text)` names the kinds that leaked."""
+        return self._parts.sign_ins.issued
+
+    def approve(self, user_code: str, user: str, *, consent: bool = True) -> int | None:
+        """Approve a sign-in as this person (key, user name or id), who does or does not consent where asked.
+
+        Answers the AADSTS number that the person's page shows when a policy or a missing approval stops them; the
+        code then goes on waiting.
 
         Raises:
             LookupError: the code is not waiting, or nobody has that name.
         """
-        self._parts.sign_ins.decide(user_code, user)
+        return self._parts.approve(user_code, user, consent=consent)
 
     def decline(self, user_code: str) -> None:
         """Refuse a sign-in.

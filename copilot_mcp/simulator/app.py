@@ -4,7 +4,6 @@ It answers on loopback names and on names that end in `.test` only, so that a we
 by a name of its own; requests that such a page sends with an `Origin` are refused as well.
 """
 
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from ipaddress import ip_address
@@ -18,18 +17,20 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from copilot_mcp.simulator.bodies import limited_body, small_object
 from copilot_mcp.simulator.delivery import BROKEN, ON_SOCKET
-from copilot_mcp.simulator.device_page import PAGE_HEADERS, decided_page, device_page
+from copilot_mcp.simulator.device_page import PAGE_HEADERS, blocked_page, decided_page, device_page
 from copilot_mcp.simulator.endpoints import Endpoints
 from copilot_mcp.simulator.entra import ENTRA_PATHS
+from copilot_mcp.simulator.entra_errors import EntraRefusalError
 from copilot_mcp.simulator.faults import Faults
+from copilot_mcp.simulator.identity_pages import IdentityPages
 from copilot_mcp.simulator.sign_ins import SignIns
 from copilot_mcp.simulator.tenant import Tenant
 from copilot_mcp.simulator.trace import Trace
 
 __all__ = ["build_app"]
 
-_MAX_FORM_BYTES = 10_000
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -71,7 +72,7 @@ class _Own:
 
     async def approve(self, request: Request) -> Response:
         """POST /simulator/approve {"user_code", "user"}: what the page does, by a call; no user declines."""
-        body = await _object(request)
+        body = await small_object(request)
         code, user = body.get("user_code"), body.get("user")
         if not isinstance(code, str) or not isinstance(user, str | None):
             return JSONResponse({"error": "user_code and user must be text"}, 400)
@@ -79,6 +80,8 @@ class _Own:
             person = self.sign_ins.decide(code, user)
         except LookupError as error:
             return JSONResponse({"error": str(error)}, 404)
+        except EntraRefusalError as refusal:
+            return JSONResponse({"approved": False, "user": user, "shown": refusal.code})
         return JSONResponse({"approved": person is not None, "user": person.username if person else None})
 
     async def change_faults(self, request: Request) -> Response:
@@ -86,7 +89,7 @@ class _Own:
         if request.method == "DELETE":
             self.faults.clear()
         if request.method == "POST":
-            body = await _object(request)
+            body = await small_object(request)
             try:
                 if "spec" in body:
                     self.faults.add_spec(str(body["spec"]))
@@ -102,18 +105,20 @@ class _Own:
         if request.method == "GET":
             code, key = (request.query_params.get(name, "")[:100] for name in ("code", "key"))
             return _html(device_page(users, code=code[:20], key=None if self.key is None else key))
-        form = dict(parse_qsl((await _limited(request)).decode("utf-8", "replace")))
+        form = dict(parse_qsl((await limited_body(request)).decode("utf-8", "replace")))
         code, key = form.get("code", "")[:20], form.get("key", "")[:100]
         shown = None if self.key is None else key
         if not self.knows(key):
             problem = "The start-up key is missing or wrong; the command that started this tenant printed it."
             return _html(device_page(users, code=code, problem=problem, key=""), 403)
         try:
-            pending = self.sign_ins.waiting(code)
+            pending = self.sign_ins.codes.waiting(code)
             declined = form.get("decision") == "decline"
             person = self.sign_ins.decide(code, None if declined else form.get("user", ""))
         except LookupError as error:
             return _html(device_page(users, code=code, problem=str(error), key=shown), 400)
+        except EntraRefusalError as refusal:
+            return _html(blocked_page(str(refusal)))
         return _html(decided_page(person, self.sign_ins.client_name(pending.client_id)))
 
     def knows(self, key: str) -> bool:
@@ -138,6 +143,7 @@ def build_app(
     faults: Faults,
     trace: Trace,
     endpoints: Endpoints,
+    pages: IdentityPages,
     *,
     counts: Callable[[], dict[str, Any]],
     key: str | None = None,
@@ -151,6 +157,8 @@ def build_app(
         Route("/simulator/counts", own.guarded(own.show_counts), methods=["GET"]),
         Route("/simulator/approve", own.guarded(own.approve), methods=["POST"]),
         Route("/simulator/faults", own.guarded(own.change_faults), methods=["GET", "POST", "DELETE"]),
+        Route("/simulator/identity", own.guarded(pages.control), methods=["GET", "POST"]),
+        Route("/signin", pages.sign_in, methods=["POST"]),
         Route("/devicelogin", own.device, methods=["GET", "POST"]),
         *entra,
         Route("/{version}/{path:path}", endpoints.serve_graph, methods=_METHODS),
@@ -219,24 +227,6 @@ def _is_own_host(host: str) -> bool:
         return ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-async def _limited(request: Request) -> bytes:
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > _MAX_FORM_BYTES:
-            return b""
-    return bytes(content)
-
-
-async def _object(request: Request) -> dict[str, Any]:
-    """The JSON object of a small body; anything else is an empty one."""
-    try:
-        value = json.loads(await _limited(request))
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _html(page: str, status: int = 200) -> Response:

@@ -69,23 +69,25 @@ async def deliver(
         chunks = _reset()
     if "cut_body" in struck:
         chunks = _cut(chunks, whole_events=2 if streams else 0)
+    if "cut_answer" in struck:
+        chunks = _cut_last(chunks)
     for name, spoil in (("slow_first_byte", _late), ("trickle", _trickled)):
         if name in struck:
             chunks = spoil(chunks, struck[name].seconds, sleep)
     return StreamingResponse(_breaking(chunks, reply.stream, request), reply.status, headers)
 
 
-def break_connection(request: Request, error: type[ConnectionError] = ConnectionResetError) -> NoReturn:
+def break_connection(request: Request, error: OSError | None = None) -> NoReturn:
     """Break the connection: the socket is reset; without one, the ASGI server in between gets the error.
 
     Raises:
-        ConnectionError: always, so that nothing goes on.
+        OSError: always, so that nothing goes on.
     """
     transport = _transport(request)
     request.scope[BROKEN] = ON_SOCKET if transport else "in process"
     if transport is not None:
         transport.abort()
-    raise error("the simulated tenant broke the connection")
+    raise error or ConnectionResetError("the simulated tenant broke the connection")
 
 
 def _transport(request: Request) -> asyncio.Transport | None:
@@ -129,6 +131,13 @@ async def _cut(chunks: AsyncIterator[bytes], whole_events: int) -> AsyncIterator
             raise _CutShortError
         whole_events -= 1
         yield chunk
+
+
+async def _cut_last(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """All but the last byte of the first chunk."""
+    async for chunk in chunks:
+        yield chunk[:-1]
+        raise _CutShortError
 
 
 async def _late(chunks: AsyncIterator[bytes], seconds: float, sleep: Sleep) -> AsyncIterator[bytes]:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
+from copilot_mcp.simulator.connection import connection_error, silence
 from copilot_mcp.simulator.delivery import break_connection, deliver, encoded
 from copilot_mcp.simulator.entra import ENTRA_PATHS, Entra, EntraCall
 from copilot_mcp.simulator.faults import Faults
@@ -33,6 +34,7 @@ class Endpoints:
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     approval_page: Callable[[], str]
+    key: str | None = None
 
     async def serve_graph(self, request: Request) -> Response:
         """Any path below a version root."""
@@ -43,7 +45,8 @@ class Endpoints:
         except GraphRefusalError as refusal:
             return await self._send(request, "unknown", refusal.reply(ids), ids, None)
         authorization = request.headers.get("authorization", "")
-        await self._begin(request, operation, lambda: self.graph.user_key(authorization))
+        if await self._gone(request, operation, lambda: self.graph.user_key(authorization)):
+            return Response(status_code=503)
         content = await _content(request)
         if content is None:
             reply = GraphRefusalError(413, "RequestEntityTooLarge", "The request is too large.").reply(ids)
@@ -52,27 +55,37 @@ class Endpoints:
         return await self._send(request, operation, self.graph.answer(call), ids, _json_or_none(content))
 
     async def serve_entra(self, request: Request) -> Response:
-        """The four endpoints of an authority."""
+        """The five endpoints of an authority."""
         ids = RequestIds.of(self.clock(), request.headers.get("client-request-id"))
         operation, method = ENTRA_PATHS[request.path_params["path"]]
-        await self._begin(request, operation, "")
+        if await self._gone(request, operation, ""):
+            return Response(status_code=503)
         if request.method != method:
             return await self._send(request, operation, Reply(405, {"error": "invalid_request"}), ids, None)
-        content = await _content(request) or b""
+        content = (await _content(request) or b"") if method == "POST" else request.url.query.encode()
         form = (
             dict(parse_qsl(content.decode("utf-8", "replace"), max_num_fields=50)) if content.count(b"&") < 50 else {}
         )
-        base = _base(request)
-        call = EntraCall(operation, request.path_params["tenant"], form, base, self.approval_page(), ids)
+        brought = None if self.key is None else form.get("key", "")[:100]
+        tenant, page = request.path_params["tenant"], self.approval_page()
+        call = EntraCall(operation, tenant, form, _base(request), page, ids, brought)
         return await self._send(request, operation, self.entra.answer(call), ids, harmless(form))
 
-    async def _begin(self, request: Request, operation: str, user: str | Callable[[], str]) -> None:
-        """Count the request, unless a fault refuses the connection, and let it wait where a fault says so."""
-        if self.faults.take(operation, "connect", user):
-            break_connection(request, ConnectionRefusedError)
+    async def _gone(self, request: Request, operation: str, user: str | Callable[[], str]) -> bool:
+        """Break the connection or wait where a fault says so; true when nobody waits for an answer any more.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+        for fault in self.faults.take(operation, "connect", user):
+            break_connection(request, connection_error(fault.name))
         self.trace.count(request.method, operation)
         for fault in self.faults.take(operation, "wait", user):
+            if fault.name == "silence":
+                await silence(request)
+                return True
             await self.sleep(fault.seconds)
+        return False
 
     async def _send(self, request: Request, operation: str, reply: Reply, ids: RequestIds, asked: Any) -> Response:
         """Make HTTP of a reply and keep it in the trace."""

@@ -1,17 +1,21 @@
 """Simulated Entra: discovery, keys, device codes and tokens in Entra's wire form."""
 
-import base64
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import uuid4
 
-from copilot_mcp.simulator.faults import Faults
+from copilot_mcp.simulator.authorize import Authorizations
+from copilot_mcp.simulator.authorize_page import authorize_page, browser_reply, refusal_page
+from copilot_mcp.simulator.challenges import Challenges
+from copilot_mcp.simulator.device_codes import DEVICE_CODE_LIFETIME_S
+from copilot_mcp.simulator.entra_errors import EntraRefusalError, entra_refusal, error_members
+from copilot_mcp.simulator.faults import Fault, Faults
 from copilot_mcp.simulator.replies import Reply, RequestIds, fault_reply
-from copilot_mcp.simulator.sign_ins import DEVICE_CODE_LIFETIME_S, EntraRefusalError, Grant, SignIns
-from copilot_mcp.simulator.tokens import ACCESS_TOKEN_LIFETIME_S, GRAPH_RESOURCE, ISSUER, TENANT_ID, Tokens
+from copilot_mcp.simulator.sessions import Grant, claims_asked
+from copilot_mcp.simulator.sign_ins import SignIns
+from copilot_mcp.simulator.spoilt_answers import Spoiler, client_info
+from copilot_mcp.simulator.stand_ins import stand_in
+from copilot_mcp.simulator.tokens import GRAPH_RESOURCE, ISSUER, TENANT_ID, Tokens
 
 __all__ = ["DEVICE_CODE_GRANT", "ENTRA_PATHS", "Entra", "EntraCall"]
 
@@ -19,16 +23,20 @@ DEVICE_CODE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 ENTRA_PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "v2.0/.well-known/openid-configuration": ("discovery", "GET"),
     "discovery/v2.0/keys": ("keys", "GET"),
+    "oauth2/v2.0/authorize": ("authorize", "GET"),
     "oauth2/v2.0/devicecode": ("devicecode", "POST"),
     "oauth2/v2.0/token": ("token", "POST"),
 }
 _TENANTS: Final = frozenset({TENANT_ID, "organizations", "contoso.example", "contoso.onmicrosoft.com"})
-_STATUS: Final = {"invalid_client": 401}
 
 
 @dataclass(frozen=True, slots=True)
 class EntraCall:
-    """One request to Entra. `base` is the address it was asked under, `approval_page` where codes are typed."""
+    """One request to Entra. `form` is the body's, or the query of a browser.
+
+    `base` is the address it was asked under, `approval_page` where codes are typed, `key` what the browser brought
+    of the tenant's start-up key, None where the tenant has none.
+    """
 
     operation: str
     tenant: str
@@ -36,6 +44,7 @@ class EntraCall:
     base: str
     approval_page: str
     ids: RequestIds
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +52,62 @@ class Entra:
     """Entra's operations over one tenant's sign-ins."""
 
     sign_ins: SignIns
+    authorizations: Authorizations
+    challenges: Challenges
     tokens: Tokens
     faults: Faults
     clock: Callable[[], float]
 
     def answer(self, call: EntraCall) -> Reply:
         """Carry out one request; every refusal comes back in Entra's shape."""
-        struck = self.faults.take(call.operation, "answer")
-        if struck:
-            return _struck(fault_reply(struck[0], call.ids), struck[0].name)
+        for fault in self.faults.take(call.operation, "answer"):
+            if fault.name == "outage" and fault.value is not None and self.clock() >= fault.value:
+                self.faults.drop(fault)
+                continue
+            return self._struck(fault, call)
+        grants: list[Grant] = []
         try:
-            if call.tenant.casefold() not in _TENANTS:
-                raise EntraRefusalError("invalid_tenant", 90002, "The tenant was not found.")
-            match call.operation:
-                case "discovery":
-                    return Reply(200, _discovery(f"{call.base}/{call.tenant}"))
-                case "keys":
-                    return Reply(200, self.tokens.jwks())
-                case "devicecode":
-                    return self._device_code(call)
-                case _:
-                    return self._token(call.form)
+            reply = self._carry_out(call, grants)
         except EntraRefusalError as refusal:
             return self._refused(refusal, call)
+        spoiler = Spoiler(self.tokens, self.sign_ins.users)
+        for fault in self.faults.take(call.operation, "sign_in") if reply.status == 200 else ():
+            spoiler.spoil(fault.name, fault.value, fault.retry_after, reply, grants[0] if grants else None)
+        return reply
+
+    def _carry_out(self, call: EntraCall, grants: list[Grant]) -> Reply:
+        if call.tenant.casefold() not in _TENANTS:
+            raise entra_refusal(90002)
+        match call.operation:
+            case "discovery":
+                return Reply(200, _discovery(f"{call.base}/{call.tenant}"))
+            case "keys":
+                return Reply(200, self.tokens.jwks())
+            case "authorize":
+                return self._authorize(call)
+            case "devicecode":
+                return self._device_code(call)
+            case _:
+                grants.append(self._grant(call.form))
+                return Reply(200, self._tokens_for(grants[0]), notes={"user": grants[0].user.key})
+
+    def _authorize(self, call: EntraCall) -> Reply:
+        """The page, or straight back to the application when something of the request is wrong."""
+        request = self.authorizations.begin(call.form, claims_asked(call.form))
+        try:
+            self.authorizations.check(request, call.form)
+            if self.sign_ins.auto_approve is not None:
+                return browser_reply(self.authorizations.decide(request.id, self.sign_ins.auto_approve.id))
+        except EntraRefusalError as refusal:
+            return browser_reply(self.authorizations.refused(request, refusal))
+        client = self.sign_ins.client_name(request.client_id)
+        return authorize_page(request, self.sign_ins.users, client, key=call.key)
 
     def _device_code(self, call: EntraCall) -> Reply:
         form = call.form
-        device_code, pending = self.sign_ins.start(_needed(form, "client_id"), _needed(form, "scope"))
+        device_code, pending = self.sign_ins.start(
+            _needed(form, "client_id"), _needed(form, "scope"), claims_asked(form)
+        )
         page = call.approval_page
         message = f"This is a simulated sign-in. Open {page} in a browser and enter the code {pending.user_code}."
         body = {
@@ -82,46 +120,54 @@ class Entra:
         }
         return Reply(200, body)
 
-    def _token(self, form: Mapping[str, str]) -> Reply:
+    def _grant(self, form: Mapping[str, str]) -> Grant:
         client_id = _needed(form, "client_id")
         match _needed(form, "grant_type"):
             case "refresh_token":
-                grant = self.sign_ins.refresh(_needed(form, "refresh_token"), client_id, form.get("scope", ".default"))
+                token, scope = _needed(form, "refresh_token"), form.get("scope", ".default")
+                return self.sign_ins.refresh(token, client_id, scope, claims_asked(form))
+            case "authorization_code":
+                return self.authorizations.redeem(_needed(form, "code"), form, claims_asked(form))
             case kind if kind == DEVICE_CODE_GRANT:
-                grant = self.sign_ins.redeem(_needed(form, "device_code", "code"), client_id)
+                return self.sign_ins.redeem(_needed(form, "device_code", "code"), client_id, claims_asked(form))
             case _:
-                raise EntraRefusalError("unsupported_grant_type", 70003, "The grant type is not supported.")
-        return Reply(200, self._tokens_for(grant), notes={"user": grant.user.key})
+                raise entra_refusal(70003)
 
     def _tokens_for(self, grant: Grant) -> dict[str, Any]:
-        info = json.dumps({"uid": grant.user.id, "utid": TENANT_ID}).encode()
+        token_id = self.tokens.new_id()
+        self.challenges.note(token_id, grant)
+        changes = {"uti": token_id, "xms_cc": ["cp1"] if grant.capable else None}
         return {
             "token_type": "Bearer",
             "scope": " ".join((*grant.echo, "openid", "profile")),
-            "expires_in": ACCESS_TOKEN_LIFETIME_S,
-            "ext_expires_in": ACCESS_TOKEN_LIFETIME_S,
-            "access_token": self.tokens.access_token(grant.user, grant.client_id, GRAPH_RESOURCE, list(grant.scopes)),
+            "expires_in": self.tokens.life_s,
+            "ext_expires_in": self.tokens.life_s,
+            "access_token": self.tokens.access_token(
+                grant.user, grant.client_id, GRAPH_RESOURCE, grant.scopes, changes
+            ),
             "refresh_token": self.sign_ins.refresh_token(grant),
-            "id_token": self.tokens.id_token(grant.user, grant.client_id),
-            "client_info": base64.urlsafe_b64encode(info).rstrip(b"=").decode(),
+            "id_token": self.tokens.id_token(grant.user, grant.client_id, {"nonce": grant.nonce or None}),
+            "client_info": client_info(grant.user, TENANT_ID),
         }
 
     def _refused(self, refusal: EntraRefusalError, call: EntraCall) -> Reply:
-        stamp = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-        trace_id, correlation_id = str(uuid4()), call.ids.client_request_id
-        lines = (str(refusal), f"Trace ID: {trace_id}", f"Correlation ID: {correlation_id}", f"Timestamp: {stamp}")
-        body = {
-            "error": refusal.error,
-            "error_description": " ".join(lines),
-            "error_codes": [refusal.code],
-            "timestamp": stamp,
-            "trace_id": trace_id,
-            "correlation_id": correlation_id,
-            "error_uri": f"{call.base}/error?code={refusal.code}",
-        }
-        if refusal.suberror:
-            body["suberror"] = refusal.suberror
-        return Reply(_STATUS.get(refusal.error, 400), body)
+        if call.operation == "authorize":
+            return refusal_page(str(refusal), refusal.status)
+        members = error_members(refusal, self.clock(), call.ids.client_request_id, call.base)
+        return Reply(refusal.status, members, {"x-ms-request-id": str(members["trace_id"])})
+
+    def _struck(self, fault: Fault, call: EntraCall) -> Reply:
+        """A fault's reply, in OAuth's form where it is JSON."""
+        answer = stand_in(fault.name, fault.value, call.base)
+        if isinstance(answer, EntraRefusalError):
+            answer = self._refused(answer, call)
+        if answer is None:
+            answer = fault_reply(fault, call.ids)
+            if answer.text is None:
+                busy = entra_refusal("temporarily_unavailable")
+                answer.body = error_members(busy, self.clock(), call.ids.client_request_id, call.base)
+        answer.notes["fault"] = fault.name
+        return answer
 
 
 def _needed(form: Mapping[str, str], *names: str) -> str:
@@ -129,19 +175,7 @@ def _needed(form: Mapping[str, str], *names: str) -> str:
     for name in names:
         if form.get(name):
             return form[name]
-    raise EntraRefusalError("invalid_request", 900144, f"The request body must contain the parameter '{names[0]}'.")
-
-
-def _struck(reply: Reply, name: str) -> Reply:
-    """A fault's reply, in OAuth's form where it is JSON."""
-    reply.notes["fault"] = name
-    if reply.text is None:
-        reply.body = {
-            "error": "temporarily_unavailable",
-            "error_description": "The service is busy.",
-            "error_codes": [],
-        }
-    return reply
+    raise entra_refusal(900144, text=f"The request body must contain the parameter '{names[0]}'.")
 
 
 def _discovery(authority: str) -> dict[str, Any]:
@@ -153,7 +187,9 @@ def _discovery(authority: str) -> dict[str, Any]:
         "device_authorization_endpoint": f"{authority}/oauth2/v2.0/devicecode",
         "jwks_uri": f"{authority}/discovery/v2.0/keys",
         "token_endpoint_auth_methods_supported": ["none"],
-        "response_types_supported": ["code", "id_token"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "fragment", "form_post"],
+        "claims_parameter_supported": True,
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],

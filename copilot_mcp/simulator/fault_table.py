@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
+
+from copilot_mcp.simulator.entra_faults import ENTRA_FAULTS, OPTIONS
 
 __all__ = ["FAULTS", "GROUPS", "FaultKind", "Stage"]
 
-Stage = Literal["connect", "wait", "answer", "turn", "filter", "batch", "values", "stream", "body"]
+Stage = Literal["connect", "wait", "answer", "turn", "filter", "batch", "values", "sign_in", "stream", "body"]
 """In the order in which a request meets them. `answer` stands in for the real answer and comes before sign-in is
 checked; the stages behind it spoil an answer that was really worked out."""
 
-_ENTRA: Final = frozenset({"discovery", "keys", "devicecode", "token"})
+_ENTRA: Final = frozenset({"discovery", "keys", "authorize", "devicecode", "token"})
 _TURNS: Final = frozenset({"chat", "chatOverStream"})
 _GRAPH: Final = _TURNS | {"conversations", "retrieval", "batch"}
 GROUPS: Final[Mapping[str, frozenset[str]]] = {
@@ -162,4 +164,8 @@ FAULTS: Final[Mapping[str, FaultKind]] = {
         },
         options=dict.fromkeys(("slow_first_byte", "trickle"), ("seconds",)),
     ),
+    **{
+        name: FaultKind(cast(Stage, stage), where, about, OPTIONS.get(name, ("value",)))
+        for name, (stage, where, about) in ENTRA_FAULTS.items()
+    },
 }

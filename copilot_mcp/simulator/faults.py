@@ -6,12 +6,14 @@
 A fault is used up by the requests it spoils. What there is stands in `fault_table.py`.
 """
 
+import json
 import random
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from copilot_mcp.simulator.entra_faults import check_value
 from copilot_mcp.simulator.fault_table import FAULTS, GROUPS, FaultKind, Stage
 
 __all__ = ["FAULTS", "Fault", "FaultKind", "Faults"]
@@ -29,6 +31,7 @@ class Fault:
     Attributes:
         times: how many requests it still spoils, None until it is cleared.
         at: number of an event of a stream, from 1; negative counts from the end; None is in the middle.
+        value: which of its forms, for the faults of sign-in that have several.
         user: key of the person whose requests it spoils, empty for everybody's. Requests to Entra bear nobody's name.
         probability: the chance, 0 to 1, that it spoils a request; `seed` makes the same requests unlucky each time.
     """
@@ -41,6 +44,7 @@ class Fault:
     status: int | None = None
     at: int | None = None
     form: str = "json"
+    value: Any = None
     user: str = ""
     probability: float = 1.0
     seed: int = 0
@@ -138,8 +142,14 @@ class Faults:
         }
         if wrong := [name for name, right in limits.items() if not right]:
             raise ValueError(f"{wrong[0]} is out of range: {_RANGES[wrong[0]]}")
+        check_value(fault.name, fault.value)
         if fault.user and fault.user not in self._people:
             raise ValueError(f"no such user: {fault.user}; there are {', '.join(self._people)}")
+
+    def drop(self, fault: Fault) -> None:
+        """Forget one fault, if it still waits."""
+        with self._lock:
+            self._waiting = [each for each in self._waiting if each.fault is not fault]
 
     def clear(self) -> None:
         """Forget every fault."""
@@ -206,9 +216,18 @@ def _value(option: str, value: str) -> Any:
     """An option's text as its type."""
     if option == "times" and value == "always":
         return None
+    if option == "value":
+        return _json_or_text(value)
     try:
         if option in _WHOLE:
             return int(value)
         return float(value) if option in _NUMBERS else value
     except ValueError:
         raise ValueError(f"{option}={value}: a number is needed") from None
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

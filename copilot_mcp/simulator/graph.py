@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from copilot_mcp.simulator.batch import run_batch
+from copilot_mcp.simulator.challenges import REVOKED_CLAIMS, Challenges, challenge_header, challenge_refusal
 from copilot_mcp.simulator.chat import Chat
 from copilot_mcp.simulator.fault_batch import spoilt_batch
 from copilot_mcp.simulator.fault_values import altered
-from copilot_mcp.simulator.faults import Faults
+from copilot_mcp.simulator.faults import Fault, Faults
 from copilot_mcp.simulator.fields import read_json
 from copilot_mcp.simulator.replies import GraphRefusalError, Reply, RequestIds, fault_reply
 from copilot_mcp.simulator.retrieval import RETRIEVAL_SCOPES, Retrieval, data_source_of
@@ -83,6 +84,7 @@ class Graph:
     faults: Faults
     chat: Chat
     retrieval: Retrieval
+    challenges: Challenges
 
     def answer(self, call: GraphCall) -> Reply:
         """Carry out one request; every refusal comes back in Graph's shape."""
@@ -90,7 +92,7 @@ class Graph:
         if struck:
             if struck[0].name == "conversation_gone":
                 self.chat.conversations.forget(call.target)
-            reply = fault_reply(struck[0], call.ids)
+            reply = _fault_reply(struck[0], call.ids)
             reply.notes["fault"] = struck[0].name
             return reply
         notes: dict[str, Any] = {}
@@ -117,7 +119,9 @@ class Graph:
     def _carry_out(self, call: GraphCall, notes: dict[str, Any]) -> Reply:
         if call.method != "POST":
             raise GraphRefusalError(405, "MethodNotAllowed", "The method is not allowed.", {"Allow": "POST"})
-        user, scopes = self._signed_in(call.authorization)
+        user, claims = self._signed_in(call.authorization)
+        self.challenges.check(claims)
+        scopes = frozenset(str(claims.get("scp", "")).split())
         notes["user"] = user.key
         body = read_json(call.content)
         match call.operation:
@@ -135,8 +139,8 @@ class Graph:
             case _:
                 return self.chat.chat_over_stream(user, call.target, body, f"{GRAPH_RESOURCE}/beta")
 
-    def _signed_in(self, authorization: str) -> tuple[User, frozenset[str]]:
-        """The person and the scopes of a bearer token."""
+    def _signed_in(self, authorization: str) -> tuple[User, Mapping[str, Any]]:
+        """The person and the claims of a bearer token."""
         scheme, _, token = authorization.partition(" ")
         try:
             if scheme.casefold() != "bearer" or not token.strip():
@@ -148,7 +152,7 @@ class Graph:
         except TokenError as error:
             challenge = {"WWW-Authenticate": _CHALLENGE}
             raise GraphRefusalError(401, "InvalidAuthenticationToken", str(error), challenge) from None
-        return user, frozenset(str(claims.get("scp", "")).split())
+        return user, claims
 
     def _retrieve(self, version: str, user: User, scopes: frozenset[str], body: Mapping[str, Any]) -> Reply:
         _require(scopes, RETRIEVAL_SCOPES[data_source_of(body)])
@@ -160,13 +164,19 @@ class Graph:
         def retrieve(body: Mapping[str, Any]) -> Reply:
             struck = self.faults.take("retrieval", "answer", user.key)
             if struck:
-                return fault_reply(struck[0], call.ids)
+                return _fault_reply(struck[0], call.ids)
             try:
                 return self._spoilt(self._retrieve(call.version, user, scopes, body), "retrieval", {"user": user.key})
             except GraphRefusalError as refusal:
                 return refusal.reply(call.ids)
 
         return retrieve
+
+
+def _fault_reply(fault: Fault, ids: RequestIds) -> Reply:
+    if fault.name == "claims_challenge":
+        return challenge_refusal(fault.value or challenge_header(REVOKED_CLAIMS)).reply(ids)
+    return fault_reply(fault, ids)
 
 
 def _refuser(ids: RequestIds) -> Callable[[int, str, str], Reply]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from typing import Any, Final
 
@@ -38,18 +39,25 @@ class _Server(uvicorn.Server):
 
 
 class LoopbackServer:
-    """One running server. `url` is `http://127.0.0.1:<port>`."""
+    """One running server. `url` is `http://127.0.0.1:<port>`, or https."""
 
-    def __init__(self, app: Any, port: int = 0) -> None:
-        """Bind the port and start to serve; returns when requests are taken.
+    def __init__(self, app: Any, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        """Bind the port and start to serve, over TLS where `tls` is given; returns when requests are taken.
 
         Raises:
             OSError: the port is taken or may not be used.
         """
         self._socket = _bound(port)
-        self.url = f"http://{_HOST}:{self._socket.getsockname()[1]}"
+        self.url = f"{'https' if tls else 'http'}://{_HOST}:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
-            app, http=_Protocol, ws="none", lifespan="off", log_config=None, access_log=False, date_header=False
+            app,
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            date_header=False,
+            ssl_context_factory=(lambda _config, _default: tls) if tls else None,
         )
         self._server = _Server(config)
         self._thread = threading.Thread(target=self._run, name="copilot-mcp simulator", daemon=True)

@@ -1,84 +1,27 @@
-"""Who signed in where: client registrations, consent, device codes and refresh tokens of the simulated Entra.
+"""Who signed in where: app registrations, sign-ins by device code and browser, and what tokens they give.
 
 No HTTP here. `entra.py` turns what this module answers or raises into Entra's wire form.
 """
 
-import secrets
+import itertools
 import threading
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
 
+from copilot_mcp.simulator.consents import Consents
+from copilot_mcp.simulator.device_codes import DeviceCodes, PendingSignIn
+from copilot_mcp.simulator.entra_errors import entra_refusal
+from copilot_mcp.simulator.policies import Policies
+from copilot_mcp.simulator.refresh_tokens import RefreshTokens
+from copilot_mcp.simulator.scopes import DEFAULT, resource_scopes, whole_names
+from copilot_mcp.simulator.secrets_issued import SecretsIssued
+from copilot_mcp.simulator.sessions import Flow, Grant, Session
 from copilot_mcp.simulator.tenant import Tenant, User
-from copilot_mcp.simulator.tokens import GRAPH_RESOURCE
 
-__all__ = [
-    "DEFAULT_CLIENT_ID",
-    "PRODUCT_SCOPES",
-    "EntraRefusalError",
-    "Grant",
-    "PendingSignIn",
-    "SignIns",
-    "resource_scopes",
-]
+__all__ = ["DEFAULT_CLIENT_ID", "SignIns"]
 
 DEFAULT_CLIENT_ID: Final = "00000000-0000-4000-8000-00000000c0de"
-PRODUCT_SCOPES: Final = (
-    "ChannelMessage.Read.All",
-    "Chat.Read",
-    "ExternalItem.Read.All",
-    "FileStorageContainer.Selected",
-    "Files.Read.All",
-    "Mail.Read",
-    "OnlineMeetingTranscript.Read.All",
-    "People.Read.All",
-    "Sites.Read.All",
-)
-DEVICE_CODE_LIFETIME_S: Final = 900
-_MAX_PENDING = 1_000
-_MAX_GRANTS = 10_000
-# no vowels and no look-alikes, so that a code spells nothing and is read without mistakes
-_USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
-_OIDC_SCOPES = frozenset({"openid", "profile", "offline_access", "email"})
-
-
-class EntraRefusalError(Exception):
-    """Entra says no. `error` is the OAuth error, `code` the AADSTS number."""
-
-    def __init__(self, error: str, code: int, description: str, *, suberror: str = "") -> None:
-        super().__init__(f"AADSTS{code}: {description}")
-        self.error = error
-        self.code = code
-        self.suberror = suberror
-
-
-@dataclass(slots=True)
-class PendingSignIn:
-    """A device code between its start and its end. `decision` is the approving user, or False when declined."""
-
-    user_code: str
-    client_id: str
-    scopes: tuple[str, ...]
-    expires_at: float
-    interval: int
-    decision: User | bool | None = None
-    last_poll: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a token answer is made of. `scopes` are names without prefix, `echo` as the client spelt them."""
-
-    user: User
-    client_id: str
-    scopes: tuple[str, ...]
-    echo: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _Client:
-    name: str
-    withheld: dict[str, frozenset[str]] = field(default_factory=dict)
+_NO_CLAIMS: Final[Mapping[str, Any]] = {}
 
 
 class SignIns:
@@ -89,23 +32,37 @@ class SignIns:
     ) -> None:
         self._tenant = tenant
         self._clock = clock
-        self._interval_s = interval_s
-        self._auto_approve = self._known(auto_approve) if auto_approve else None
         self._lock = threading.Lock()
-        self._clients = {DEFAULT_CLIENT_ID: _Client("copilot-mcp")}
-        self._pending: dict[str, PendingSignIn] = {}
-        self._refresh: dict[str, tuple[User, str]] = {}
+        self._clients = {DEFAULT_CLIENT_ID: "copilot-mcp"}
+        self._numbers = itertools.count(1)
+        self.latest = 0
+        self.auto_approve = self.known(auto_approve) if auto_approve else None
+        self.issued = SecretsIssued()
+        self.consents = Consents()
+        self.policies = Policies()
+        self.refresh_tokens = RefreshTokens(clock, self.issued)
+        self.codes = DeviceCodes(clock, self.issued, interval_s=interval_s, auto_approve=self.auto_approve)
 
-    def _known(self, who: str) -> User:
+    def known(self, who: str) -> User:
+        """The person with this key, user name or id.
+
+        Raises:
+            LookupError: nobody has it.
+        """
         user = self._tenant.user(who)
         if user is None:
             raise LookupError(f"no such user: {who!r}")
         return user
 
+    @property
+    def users(self) -> tuple[User, ...]:
+        """The people of the tenant."""
+        return self._tenant.users
+
     def register(self, client_id: str, name: str = "A registered application") -> None:
         """Add an app registration with consent to every scope of the product."""
         with self._lock:
-            self._clients[client_id] = _Client(name)
+            self._clients[client_id] = name
 
     def consent(self, user: str, scopes: Collection[str], client_id: str = DEFAULT_CLIENT_ID) -> None:
         """From now on exactly these scopes (names without prefix) are granted to the client for this user.
@@ -113,124 +70,123 @@ class SignIns:
         Raises:
             LookupError: no such user or client.
         """
-        person = self._known(user)
-        with self._lock:
-            self._clients[client_id].withheld[person.id] = frozenset(PRODUCT_SCOPES) - frozenset(scopes)
+        person = self.known(user)
+        self.client_name(client_id)
+        self.consents.put_exactly(client_id, person.id, scopes)
 
     def client_name(self, client_id: str) -> str:
-        """The registered name, for the page a person sees."""
-        return self._clients[client_id].name
+        """The registered name, for the page a person sees.
+
+        Raises:
+            LookupError: no such client.
+        """
+        return self._clients[client_id]
 
     def check_client(self, client_id: str) -> None:
         """Raise `EntraRefusalError` unless the client is registered."""
         if client_id not in self._clients:
-            raise EntraRefusalError(
-                "unauthorized_client", 700016, "The application was not found in the directory of this tenant."
-            )
+            raise entra_refusal(700016)
 
-    def start(self, client_id: str, scope: str) -> tuple[str, PendingSignIn]:
+    def start(self, client_id: str, scope: str, claims: Mapping[str, Any] = _NO_CLAIMS) -> tuple[str, PendingSignIn]:
         """Begin a sign-in; answers the device code and what is shown to the person."""
         self.check_client(client_id)
         scopes = tuple(scope.split())
         resource_scopes(scopes)
-        now = self._clock()
-        with self._lock:
-            self._forget_expired(now)
-            user_code = "".join(secrets.choice(_USER_CODE_LETTERS) for _ in range(9))
-            pending = PendingSignIn(
-                user_code, client_id, scopes, now + DEVICE_CODE_LIFETIME_S, self._interval_s, self._auto_approve
-            )
-            device_code = secrets.token_urlsafe(48)
-            self._pending[device_code] = pending
-            return device_code, pending
+        return self.codes.start(client_id, scopes, claims)
 
-    def _forget_expired(self, now: float) -> None:
-        """Codes are remembered for one more life time, so that a late poll still reads `expired_token`."""
-        for device_code, pending in list(self._pending.items()):
-            if now > pending.expires_at + DEVICE_CODE_LIFETIME_S or len(self._pending) >= _MAX_PENDING:
-                del self._pending[device_code]
-
-    def waiting(self, user_code: str) -> PendingSignIn:
-        """The undecided sign-in with this code.
-
-        Raises:
-            LookupError: no such code, or it is used, declined or expired.
-        """
-        wanted = user_code.replace("-", "").replace(" ", "").upper()
-        now = self._clock()
-        with self._lock:
-            for pending in self._pending.values():
-                if pending.user_code == wanted and pending.decision is None and now < pending.expires_at:
-                    return pending
-        raise LookupError("That code is not waiting for a decision. It may have expired or been used.")
-
-    def decide(self, user_code: str, user: str | None) -> User | None:
+    def decide(self, user_code: str, user: str | None, *, agreed: bool = True) -> User | None:
         """Approve as `user` (key, user name or id), or decline with None.
+
+        `agreed` says whether the person consents to what is asked for the first time.
 
         Raises:
             LookupError: no such code or user.
+            EntraRefusalError: the person's page says that a policy or a missing approval stops them. The code goes on
+                waiting, and its client is told nothing.
         """
-        person = self._known(user) if user is not None else None
-        self.waiting(user_code).decision = person or False
+        person = self.known(user) if user is not None else None
+        pending = self.codes.waiting(user_code)
+        if person is not None:
+            self.stop_at_the_page("device", person, pending.client_id, pending.scopes)
+        pending.agreed = agreed
+        pending.decision = person or False
         return person
 
-    def redeem(self, device_code: str, client_id: str) -> Grant:
+    def stop_at_the_page(self, flow: Flow, user: User, client_id: str, scopes: Collection[str]) -> None:
+        """Raise `EntraRefusalError` for what only the browser shows."""
+        rule = self.policies.find(flow, user, None, self._clock())
+        if rule is not None and rule.shown == "browser":
+            raise rule.refusal()
+        if self.consents.having("admin", client_id, user.id, whole_names(resource_scopes(scopes))):
+            raise entra_refusal(90094)
+
+    def redeem(self, device_code: str, client_id: str, claims: Mapping[str, Any] = _NO_CLAIMS) -> Grant:
         """One poll of the token endpoint with a device code."""
         self.check_client(client_id)
-        now = self._clock()
+        pending = self.codes.approved(device_code, client_id)
+        assert isinstance(pending.decision, User)
+        self.admit("device", pending.decision, client_id, pending.scopes, agreed=pending.agreed)
+        self.codes.forget(device_code)
+        asked = {**pending.claims, **claims}
+        session = self.begin("device", pending.decision, client_id, asked)
+        return self.granted(session, pending.scopes, asked, whole=False)
+
+    def admit(self, flow: Flow, user: User, client_id: str, scopes: Collection[str], *, agreed: bool) -> None:
+        """Policies first, then consent.
+
+        Raises:
+            EntraRefusalError: one of them stops the person, and the client is told.
+        """
+        rule = self.policies.find(flow, user, None, self._clock())
+        if rule is not None:
+            raise rule.refusal()
+        self.consents.ask(client_id, user.id, whole_names(resource_scopes(scopes)), agreed=agreed)
+
+    def begin(self, flow: Flow, user: User, client_id: str, claims: Mapping[str, Any]) -> Session:
+        """A person who was let in signs in; `claims` are the members asked of the access token."""
         with self._lock:
-            pending = self._pending.get(device_code)
-            if pending is None or pending.client_id != client_id:
-                raise EntraRefusalError("bad_verification_code", 70018, "The device code is not known.")
-            if now >= pending.expires_at:
-                raise EntraRefusalError("expired_token", 70020, "The device code has expired.")
-            if pending.decision is False:
-                raise EntraRefusalError("authorization_declined", 70016, "The person declined the sign-in.")
-            if not isinstance(pending.decision, User):
-                raise self._still_waiting(pending, now)
-            del self._pending[device_code]
-            return self._granted(pending.decision, client_id, pending.scopes, whole=False)
+            self.latest = next(self._numbers)
+            return Session(user, client_id, self.latest, self._clock(), flow, claims)
 
-    @staticmethod
-    def _still_waiting(pending: PendingSignIn, now: float) -> EntraRefusalError:
-        too_soon = pending.last_poll is not None and now - pending.last_poll < pending.interval * 0.8
-        pending.last_poll = now
-        if too_soon:
-            pending.interval += 5
-            return EntraRefusalError("slow_down", 70016, "The client polls too often.")
-        return EntraRefusalError("authorization_pending", 70016, "Authorization is pending. Continue polling.")
-
-    def refresh(self, refresh_token: str, client_id: str, scope: str) -> Grant:
+    def refresh(self, refresh_token: str, client_id: str, scope: str, claims: Mapping[str, Any] = _NO_CLAIMS) -> Grant:
         """Exchange a refresh token for tokens with `scope`, which may differ from the first sign-in's."""
         self.check_client(client_id)
         scopes = tuple(scope.split())
         resource_scopes(scopes)
-        with self._lock:
-            known = self._refresh.get(refresh_token)
-            if known is None or known[1] != client_id:
-                raise EntraRefusalError("invalid_grant", 50173, "The grant was revoked; sign in again.")
-            return self._granted(known[0], client_id, scopes, whole=True)
+        session = self.refresh_tokens.session(refresh_token, client_id)
+        rule = self.policies.find("refresh", session.user, session, self._clock())
+        # A session begun by device code stays marked as such: a block of that flow stops its refreshes too.
+        if rule is None and session.flow == "device":
+            rule = self.policies.find("device", session.user, session, self._clock())
+        if rule is not None:
+            raise rule.refusal()
+        grant = self.granted(session, scopes, claims, whole=True)
+        self.refresh_tokens.spend(refresh_token, client_id)
+        return grant
 
-    def _granted(self, user: User, client_id: str, scopes: tuple[str, ...], *, whole: bool) -> Grant:
+    def granted(
+        self,
+        session: Session,
+        scopes: Collection[str],
+        claims: Mapping[str, Any],
+        *,
+        whole: bool,
+        nonce: str = "",
+    ) -> Grant:
         """What of `scopes` is consented; with `whole`, all of it must be."""
-        withheld = self._clients[client_id].withheld.get(user.id, frozenset())
-        allowed = {name: spelt for name, spelt in resource_scopes(scopes).items() if name not in withheld}
-        if ".default" in allowed:
-            prefix = allowed.pop(".default").removesuffix(".default")
-            allowed |= {name: prefix + name for name in PRODUCT_SCOPES if name not in withheld}
-        if not allowed or (whole and withheld & resource_scopes(scopes).keys()):
-            text = "The person or an administrator has not consented to use the application."
-            raise EntraRefusalError("invalid_grant", 65001, text, suberror="consent_required")
-        return Grant(user, client_id, tuple(allowed), tuple(allowed.values()))
+        names = resource_scopes(scopes)
+        wanted = whole_names(names)
+        user, client_id = session.user, session.client_id
+        held = self.consents.having("granted", client_id, user.id, wanted)
+        missing = names.keys() - {DEFAULT} - set(held)
+        if not held or (whole and missing):
+            raise entra_refusal(65001)
+        echo = tuple(wanted[name] for name in held)
+        return Grant(user, client_id, held, echo, session, claims, nonce)
 
     def refresh_token(self, grant: Grant) -> str:
-        """A new refresh token. Older ones stay valid, as Entra leaves them."""
-        token = f"1.{secrets.token_urlsafe(64)}"
-        with self._lock:
-            if len(self._refresh) >= _MAX_GRANTS:
-                del self._refresh[next(iter(self._refresh))]
-            self._refresh[token] = (grant.user, grant.client_id)
-        return token
+        """A new refresh token."""
+        return self.refresh_tokens.issue(grant.session)
 
     def revoke(self, user: str) -> None:
         """End everything the user signed in to: their refresh tokens are refused from now on.
@@ -238,26 +194,4 @@ class SignIns:
         Raises:
             LookupError: no such user.
         """
-        person = self._known(user)
-        with self._lock:
-            self._refresh = {token: held for token, held in self._refresh.items() if held[0].id != person.id}
-
-
-def resource_scopes(scopes: Collection[str]) -> dict[str, str]:
-    """Graph's scope names among `scopes` -> as they were spelt. OpenID Connect's own are left out.
-
-    Raises:
-        EntraRefusalError: another resource, or a scope that Graph does not have.
-    """
-    names: dict[str, str] = {}
-    known = {name.casefold(): name for name in (*PRODUCT_SCOPES, ".default")}
-    for spelt in scopes:
-        prefix, _, bare = spelt.rpartition("/")
-        if spelt in _OIDC_SCOPES:
-            continue
-        if prefix and prefix.casefold() != GRAPH_RESOURCE:
-            raise EntraRefusalError("invalid_resource", 500011, "The resource principal was not found in this tenant.")
-        if bare.casefold() not in known:
-            raise EntraRefusalError("invalid_client", 650053, "The application asked for a scope that does not exist.")
-        names[known[bare.casefold()]] = spelt
-    return names
+        self.refresh_tokens.revoke(self.known(user).id)

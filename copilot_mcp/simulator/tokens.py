@@ -1,22 +1,26 @@
 """Access tokens and ID tokens of the simulated tenant: RS256 with a key made when the first one is needed.
 
-The key exists in memory only and dies with the simulator. Times are checked against the injected clock, not the
+Keys exist in memory only and die with the process. Times are checked against the injected clock, not the
 machine's.
 """
 
 import base64
+import itertools
 import json
+import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from typing import Any, Final
 
 import jwt
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from copilot_mcp.simulator.secrets_issued import SECRET_MARK, SecretsIssued
 from copilot_mcp.simulator.tenant import User
 
-__all__ = ["GRAPH_RESOURCE", "ISSUER", "TENANT_ID", "TokenError", "Tokens"]
+__all__ = ["GRAPH_RESOURCE", "ISSUER", "TENANT_ID", "TokenError", "Tokens", "key_id_of"]
 
 TENANT_ID: Final = "00000000-0000-4000-8000-000000000001"
 GRAPH_RESOURCE: Final = "https://graph.copilot-mcp.test"
@@ -29,34 +33,66 @@ class TokenError(Exception):
     """A bearer token that Graph refuses. The text is Graph's kind of sentence and holds nothing of the token."""
 
 
-class Tokens:
-    """Makes and checks the tenant's tokens. `clock` gives seconds since the epoch."""
+def key_id_of(key: rsa.RSAPublicKey) -> str:
+    """The id under which a key is published, derived from it."""
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(key.public_numbers().n.to_bytes(256, "big"))
+    return base64.urlsafe_b64encode(digest.finalize()[:20]).rstrip(b"=").decode()
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+
+def _new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@cache
+def _first_key() -> rsa.RSAPrivateKey:
+    """One key for all tenants of a process, until they rotate it: making one takes a quarter of a second."""
+    return _new_key()
+
+
+class Tokens:
+    """Makes and checks the tenant's tokens. `clock` gives seconds since the epoch, `life_s` is settable."""
+
+    def __init__(self, clock: Callable[[], float], issued: SecretsIssued) -> None:
         self._clock = clock
+        self._issued = issued
         self._lock = threading.Lock()
-        self._key: rsa.RSAPrivateKey | None = None
-        self._key_id = ""
+        self._keys: dict[str, rsa.RSAPrivateKey] = {}
+        self._numbers = itertools.count(1)
+        self.life_s = ACCESS_TOKEN_LIFETIME_S
 
     def _signing_key(self) -> tuple[rsa.RSAPrivateKey, str]:
         with self._lock:
-            if self._key is None:
-                self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-                digest = hashes.Hash(hashes.SHA256())
-                digest.update(self._key.public_key().public_numbers().n.to_bytes(256, "big"))
-                self._key_id = base64.urlsafe_b64encode(digest.finalize()[:20]).rstrip(b"=").decode()
-            return self._key, self._key_id
+            if not self._keys:
+                self._add(_first_key())
+            key_id = next(reversed(self._keys))
+            return self._keys[key_id], key_id
+
+    def _add(self, key: rsa.RSAPrivateKey) -> None:
+        self._keys[key_id_of(key.public_key())] = key
+
+    def rotate_key(self, *, keep_old: bool = True) -> None:
+        """Sign with a new key from now on. Tokens of an old key that is not kept are refused."""
+        self._signing_key()
+        with self._lock:
+            if not keep_old:
+                self._keys.clear()
+            self._add(_new_key())
 
     def jwks(self) -> dict[str, Any]:
-        """The public key as Entra publishes it."""
-        key, key_id = self._signing_key()
-        public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
-        return {
-            "keys": [{"kty": "RSA", "use": "sig", "kid": key_id, "n": public["n"], "e": public["e"], "alg": "RS256"}]
-        }
+        """The public keys as Entra publishes them, the newest first."""
+        self._signing_key()
+        with self._lock:
+            keys = list(reversed(self._keys.items()))
+        return {"keys": [_published(key_id, key.public_key()) for key_id, key in keys]}
 
-    def access_token(self, user: User, client_id: str, resource: str, scopes: list[str]) -> str:
-        """A token for one resource; `scopes` are names without the resource's prefix."""
+    def access_token(
+        self, user: User, client_id: str, resource: str, scopes: Collection[str], changes: Mapping[str, Any]
+    ) -> str:
+        """A token for one resource; `scopes` are names without the resource's prefix.
+
+        `changes` are further claims, or others than usual; None takes a claim out.
+        """
         claims = self._common(user) | {
             "aud": resource,
             "appid": client_id,
@@ -65,11 +101,15 @@ class Tokens:
             "scp": " ".join(scopes),
             "upn": user.username,
         }
-        return self._sign(claims)
+        return self._issued.add("access_token", self._sign(claims, changes))
 
-    def id_token(self, user: User, client_id: str) -> str:
-        """The ID token for the client itself."""
-        return self._sign(self._common(user) | {"aud": client_id})
+    def id_token(self, user: User, client_id: str, changes: Mapping[str, Any]) -> str:
+        """The ID token for the client itself; `changes` as above."""
+        return self._issued.add("id_token", self._sign(self._common(user) | {"aud": client_id}, changes))
+
+    def new_id(self) -> str:
+        """A token id, which bears the mark of a secret."""
+        return f"{SECRET_MARK}-{next(self._numbers)}-{secrets.token_urlsafe(6)}"
 
     def _common(self, user: User) -> dict[str, Any]:
         now = int(self._clock())
@@ -77,18 +117,20 @@ class Tokens:
             "iss": ISSUER,
             "iat": now,
             "nbf": now,
-            "exp": now + ACCESS_TOKEN_LIFETIME_S,
+            "exp": now + self.life_s,
             "tid": TENANT_ID,
             "oid": user.id,
             "sub": user.id,
             "name": user.name,
             "preferred_username": user.username,
+            "uti": self.new_id(),
             "ver": "2.0",
         }
 
-    def _sign(self, claims: dict[str, Any]) -> str:
+    def _sign(self, claims: dict[str, Any], changes: Mapping[str, Any]) -> str:
         key, key_id = self._signing_key()
-        return jwt.encode(claims, key, algorithm="RS256", headers={"kid": key_id})
+        whole = {name: value for name, value in (claims | dict(changes)).items() if value is not None}
+        return jwt.encode(whole, key, algorithm="RS256", headers={"kid": key_id})
 
     def check(self, token: str, resource: str) -> Mapping[str, Any]:
         """The claims of a valid access token for `resource`.
@@ -96,11 +138,10 @@ class Tokens:
         Raises:
             TokenError: signature, issuer, audience or life time is wrong.
         """
-        key, _ = self._signing_key()
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
-                key.public_key(),
+                self._key_of(token),
                 algorithms=["RS256"],
                 issuer=ISSUER,
                 options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
@@ -117,3 +158,14 @@ class Tokens:
         if now < claims["nbf"] - CLOCK_SKEW_S:
             raise TokenError("Lifetime validation failed, the token is not yet valid.")
         return claims
+
+    def _key_of(self, token: str) -> rsa.RSAPublicKey:
+        """The key that a token names, or the one in use."""
+        current, _ = self._signing_key()
+        with self._lock:
+            return self._keys.get(str(jwt.get_unverified_header(token).get("kid")), current).public_key()
+
+
+def _published(key_id: str, key: rsa.RSAPublicKey) -> dict[str, Any]:
+    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key))
+    return {"kty": "RSA", "use": "sig", "kid": key_id, "n": public["n"], "e": public["e"], "alg": "RS256"}

@@ -151,6 +151,7 @@ async def test_faults_are_asked_for_listed_and_cleared_by_calls(login: httpx.Asy
         "user": "",
         "probability": 1.0,
         "seed": 0,
+        "value": None,
     }
     assert added.json() == listed.json() == [expected]
     assert (wrong.status_code, odd.status_code, cleared.json()) == (400, 400, [])

@@ -10,7 +10,8 @@ import jwt
 import pytest
 
 from copilot_mcp.simulator import Simulator
-from copilot_mcp.simulator.sign_ins import EntraRefusalError, SignIns
+from copilot_mcp.simulator.entra_errors import EntraRefusalError
+from copilot_mcp.simulator.sign_ins import SignIns
 
 CLIENT_ID = "00000000-0000-4000-8000-00000000c0de"
 TENANT_ID = "00000000-0000-4000-8000-000000000001"
@@ -90,6 +91,7 @@ async def test_an_approved_code_gives_tokens_that_say_who_and_for_what(
     identity = jwt.decode(body["id_token"], key, ["RS256"], options, audience=CLIENT_ID)
     adele = simulator.users[0]
     now = int(clock())
+    assert claims.pop("uti").startswith("simulated-secret-1-")
     assert claims == {
         "aud": "https://graph.copilot-mcp.test",
         "iss": f"{LOGIN}/{TENANT_ID}/v2.0",

@@ -44,7 +44,7 @@ def test_one_line_asks_for_a_fault(spec: str, fault: Fault) -> None:
     [
         ("earthquake", "no such fault: earthquake; there are refused, slow, unauthorized, "),
         ("", "no such fault: ; there are "),
-        ("slow@search", "no such operation: search; there are *, graph, entra, turns, batch, chat, "),
+        ("slow@search", "no such operation: search; there are *, graph, entra, turns, authorize, batch, chat, "),
         ("slow@token,operation=keys", "the operation is named twice"),
         ("throttled,soon", "soon is no OPTION=VALUE"),
         ("throttled,", "an empty part is no OPTION=VALUE"),

@@ -10,12 +10,14 @@ import jwt
 import pytest
 
 from copilot_mcp.simulator import Faults, Simulator
+from copilot_mcp.simulator.challenges import Challenges
 from copilot_mcp.simulator.chat import Chat
 from copilot_mcp.simulator.conversations import Conversations
 from copilot_mcp.simulator.graph import Graph, GraphCall
 from copilot_mcp.simulator.replies import RequestIds
 from copilot_mcp.simulator.retrieval import Retrieval
 from copilot_mcp.simulator.search import Index
+from copilot_mcp.simulator.secrets_issued import SecretsIssued
 from copilot_mcp.simulator.tokens import Tokens
 
 GRAPH = "https://graph.copilot-mcp.test"
@@ -176,12 +178,12 @@ async def test_a_huge_body_is_refused(graph: httpx.AsyncClient) -> None:
 
 
 def test_a_person_who_left_the_tenant_is_refused(simulator: Simulator, clock: Any, waits: Any) -> None:
-    tokens, faults = Tokens(clock), Faults()
+    tokens, faults = Tokens(clock, SecretsIssued()), Faults()
     tenant = replace(simulator.tenant, users=simulator.users[:1])
     index = Index(())
     chat = Chat(tenant, lambda: index, faults, clock, Conversations(clock), waits)
-    graph = Graph(tenant, tokens, faults, chat, Retrieval(tenant, lambda: index, faults, clock))
-    token = tokens.access_token(simulator.users[1], "client", GRAPH, ["Files.Read.All"])
+    graph = Graph(tenant, tokens, faults, chat, Retrieval(tenant, lambda: index, faults, clock), Challenges())
+    token = tokens.access_token(simulator.users[1], "client", GRAPH, ["Files.Read.All"], {})
     ids = RequestIds.of(clock(), None)
 
     reply = graph.answer(GraphCall("retrieval", "v1.0", "", "POST", f"Bearer {token}", b"{}", ids))

@@ -1,0 +1,96 @@
+"""The addresses of sign-in besides Entra's own: where the browser's page is sent, and the tenant's controls."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from secrets import compare_digest
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from copilot_mcp.simulator.authorize_page import authorize_page, browser_reply, refusal_page
+from copilot_mcp.simulator.bodies import limited_body, small_object
+from copilot_mcp.simulator.entra_errors import EntraRefusalError
+from copilot_mcp.simulator.identity import Identity
+from copilot_mcp.simulator.replies import Reply
+
+__all__ = ["IdentityPages"]
+
+_CONTROLS: Final = frozenset(
+    {
+        "block",
+        "challenge",
+        "end_challenges",
+        "outage",
+        "require_sign_in",
+        "require_sign_in_every",
+        "revoke_sessions",
+        "rotate_key",
+        "rotate_refresh_tokens",
+        "set_consent",
+        "token_life",
+        "unblock",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityPages:
+    """Serves them. `key` is the tenant's start-up key, None where it has none."""
+
+    identity: Identity
+    key: str | None = None
+
+    async def sign_in(self, request: Request) -> Response:
+        """POST /signin: the decision of the person at the authorize page."""
+        form = dict(parse_qsl((await limited_body(request)).decode("utf-8", "replace")))
+        authorizations = self.identity.authorizations
+        try:
+            waiting = authorizations.waiting(form.get("request", ""))
+        except LookupError as error:
+            return _html(refusal_page(str(error), 400))
+        sign_ins, problem = self.identity.sign_ins, "Nobody of that name can sign in here."
+        if self.key is not None and not compare_digest(form.get("key", "").encode(), self.key.encode()):
+            problem = "The start-up key is missing or wrong; the command that started this tenant printed it."
+        else:
+            user = None if form.get("decision") == "decline" else form.get("user", "")
+            try:
+                answer = authorizations.decide(waiting.id, user, agreed=form.get("consent") == "yes")
+            except EntraRefusalError as refusal:
+                return _html(refusal_page(str(refusal), 200))
+            except LookupError:
+                pass
+            else:
+                return _html(browser_reply(answer))
+        client = sign_ins.client_name(waiting.client_id)
+        shown = None if self.key is None else ""
+        return _html(authorize_page(waiting, sign_ins.users, client, problem=problem, key=shown))
+
+    async def control(self, request: Request) -> Response:
+        """GET and POST /simulator/identity: how sign-in stands, and {"do": name, …} to change it."""
+        if request.method == "POST":
+            body = await small_object(request)
+            name = body.pop("do", None)
+            if name not in _CONTROLS:
+                return JSONResponse({"error": f"do must be one of {', '.join(sorted(_CONTROLS))}"}, 400)
+            try:
+                getattr(self.identity, name)(**body)
+            except LookupError as error:
+                return JSONResponse({"error": str(error)}, 404)
+            except (ValueError, TypeError) as error:
+                return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse(self._state())
+
+    def _state(self) -> Mapping[str, Any]:
+        sign_ins = self.identity.sign_ins
+        return {
+            "rotation": sign_ins.refresh_tokens.rotation,
+            "tokenLife": self.identity.tokens.life_s,
+            "refreshes": {user.key: self.identity.refreshes(user.id) for user in sign_ins.users},
+            "policies": [{"number": rule.number, "flows": list(rule.flows)} for rule in sign_ins.policies.rules],
+        }
+
+
+def _html(reply: Reply) -> Response:
+    return HTMLResponse(reply.text, reply.status, reply.headers)
