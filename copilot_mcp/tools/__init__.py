@@ -5,8 +5,9 @@ from copilot_mcp.tools.chat import TOOL as CHAT
 from copilot_mcp.tools.filter import TOOL as FILTER
 from copilot_mcp.tools.names import KnownNames
 from copilot_mcp.tools.retrieve import TOOL as RETRIEVE
+from copilot_mcp.tools.turns import OpenTurns
 
-__all__ = ["SIMULATED", "TOOLS", "KnownNames", "Tool", "ToolContext", "ToolResult"]
+__all__ = ["SIMULATED", "TOOLS", "KnownNames", "OpenTurns", "Tool", "ToolContext", "ToolResult"]
 
 TOOLS = (CHAT, RETRIEVE, FILTER)
 """Every tool; the order is the order in tools/list."""

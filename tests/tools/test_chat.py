@@ -173,7 +173,7 @@ async def test_two_people_get_answers_from_what_they_may_read(connect: Callable[
         ({"locationHint": {"timeZone": "qqqqqq"}}, "write one such as Europe/Berlin."),
         (
             {"contextualResources": {"files": ["http://contoso.example/a.docx"]}},
-            "`contextualResources.files` need absolute https addresses",
+            "`contextualResources.files[0].uri` must be an absolute https address of SharePoint or OneDrive",
         ),
         ({"conversationID": "x"}, "`conversationID` is not an argument; did you mean `conversationId`?"),
         ({"isWebEnabled": True}, "it belongs at `contextualResources.webContext.isWebEnabled`."),
