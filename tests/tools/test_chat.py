@@ -1,18 +1,12 @@
 """copilot_chat, end to end in memory: what is sent, what comes back, and every way it fails."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
 import pytest
 from mcp import Client
 
-from copilot_mcp.cli._services import GraphServices
-from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator
-from copilot_mcp.tools import ToolContext
-from copilot_mcp.tools.chat import TOOL, ChatRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -96,30 +90,6 @@ async def test_the_text_so_far_arrives_as_progress_with_a_rising_number(client: 
     assert not result.is_error
     assert [number for number, _ in seen] == [float(count) for count in range(1, len(seen) + 1)]
     assert seen[0][1]
-
-
-async def test_progress_comes_at_most_every_quarter_of_a_second(
-    simulator: Simulator, settings: Settings, in_process: Callable[..., Any]
-) -> None:
-    seen: list[tuple[float, str]] = []
-    time = 0.0
-
-    def monotonic() -> float:
-        nonlocal time
-        time += 0.06
-        return time
-
-    async def progress(text: str) -> None:
-        seen.append((time, text))
-
-    async with GraphServices(settings, in_process(simulator)) as services:
-        context = ToolContext(services.graph, settings, lambda: datetime.now(UTC), monotonic, progress)
-        request = ChatRequest.model_validate({"message": {"text": QUESTION}})
-        result = await TOOL.handle(request, context)
-    times = [moment for moment, _ in seen]
-    assert len(seen) >= 2
-    assert min(after - before for before, after in pairwise(times)) >= 0.25
-    assert len(seen[-1][1]) <= len(result.answer)
 
 
 async def test_the_web_is_off_unless_the_call_says_so(client: Client, simulator: Simulator) -> None:
