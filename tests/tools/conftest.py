@@ -19,7 +19,6 @@ from copilot_mcp.server import build_server
 from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator, Tenant
 
-
 QUIET_ROUNDS = 5
 """Rounds of the event loop without any task to run; a task's end takes a few to reach who waits for it."""
 
@@ -67,7 +66,7 @@ class _Body(httpx.AsyncByteStream):
 
     def __init__(self, pieces: int | None) -> None:
         self.head: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self.queue: asyncio.Queue[bytes | None | Exception] = asyncio.Queue()
+        self.queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         self.task: asyncio.Task[None] | None = None
         self.pieces = pieces
 
