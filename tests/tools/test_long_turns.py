@@ -265,3 +265,16 @@ async def test_a_broken_connection_costs_no_second_turn(
     assert sentence in seen.text
     assert bool(seen.result.is_error) == (pieces == 0)
     assert len(turns(slow_tenant)) == 1
+
+
+async def test_a_turn_that_nobody_fetches_ends_at_its_own_limit(sit_down: Any, slow_tenant: Any) -> None:
+    desk = await sit_down()
+    await lasting(slow_tenant, desk, 600)
+    first = await desk.ask(QUESTION)
+    await desk.time.sleep(330 - 55 + 600 / 40)
+    assert slow_tenant.paused == 0
+    cut = await desk.ask(pendingTurn=first.data["pendingTurn"])
+    assert cut.data["complete"] is False
+    assert "pendingTurn" not in cut.data
+    assert cut.data["notes"][-1].startswith("The stream was cut before its end")
+    assert len(turns(slow_tenant)) == 1
