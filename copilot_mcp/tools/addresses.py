@@ -43,7 +43,7 @@ def file_address(given: str) -> str:
         AddressError: As for `direct_address`, and for a host without a path.
     """
     address = direct_address(given)
-    if address.count("/") < 4 or address.endswith("/"):
+    if address.count("/") < 3 or address.endswith("/"):
         raise AddressError("names no file; write the file's whole address.")
     return address
 

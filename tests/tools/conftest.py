@@ -244,6 +244,8 @@ def slow_tenant(company: Tenant, time: VirtualTime) -> Any:
         paused = 0
 
     async def sleep(seconds: float) -> None:
+        if not tenant.pause and seconds == 1.0:
+            return
         tenant.paused += 1
         try:
             await time.sleep(tenant.pause if seconds == 1.0 else seconds)

@@ -104,6 +104,34 @@ async def test_the_web_is_on_where_the_call_says_so(client: Client, simulator: S
     assert "web search on" in text
 
 
+async def test_web_never_refuses_a_call_that_wants_it(connect: Callable[..., Any], simulator: Simulator) -> None:
+    client = await connect(web="never")
+    text, facts = await refused(client, contextualResources={"webContext": {"isWebEnabled": True}})
+    assert facts == {"kind": "invalid_arguments"}
+    assert "This server never lets Copilot search the web (--web never). Nothing was sent." in text
+    assert turns(simulator) == []
+    _, result = await ask(client, contextualResources={"webContext": {"isWebEnabled": False}})
+    assert sent(simulator)["contextualResources"] == {"webContext": {"isWebEnabled": False}}
+    assert result["webEnabled"] is False
+
+
+async def test_the_web_switch_holds_for_one_turn(client: Client, simulator: Simulator) -> None:
+    _, first = await ask(client, contextualResources={"webContext": {"isWebEnabled": True}})
+    _, second = await ask(client, message="And who wrote it?", conversationId=first["conversationId"])
+    switches = [turn["request"]["contextualResources"]["webContext"]["isWebEnabled"] for turn in turns(simulator)]
+    assert switches == [True, False]
+    assert [first["webEnabled"], second["webEnabled"]] == [True, False]
+
+
+async def test_a_sharing_link_is_sent_as_the_files_address_and_says_so(client: Client, simulator: Simulator) -> None:
+    file = "https://contoso.sharepoint.com/sites/HR/Shared%20Documents/Leave%20policy.docx"
+    link = "https://contoso.sharepoint.com/:w:/r/sites/HR/Shared%20Documents/Leave%20policy.docx?d=w01&csf=1&e=4xYz"
+    text, result = await ask(client, contextualResources={"files": [{"uri": link}, {"uri": file}]})
+    assert sent(simulator)["contextualResources"]["files"] == [{"uri": file}, {"uri": file}]
+    assert result["notes"][0] == f"A file link was read as {file}"
+    assert result["notes"][0] in text
+
+
 async def test_every_argument_reaches_graph_in_its_own_form(client: Client, simulator: Simulator) -> None:
     file = "https://contoso.sharepoint.com/sites/HR/Shared Documents/Leave policy.docx"
     await ask(
@@ -144,6 +172,19 @@ async def test_two_people_get_answers_from_what_they_may_read(connect: Callable[
         (
             {"contextualResources": {"files": ["http://contoso.example/a.docx"]}},
             "`contextualResources.files[0].uri` must be an absolute https address of SharePoint or OneDrive",
+        ),
+        (
+            {"contextualResources": {"files": ["https://contoso.sharepoint.com/:w:/s/HR/EaBcDeFg?e=4xYz"]}},
+            "`contextualResources.files[0].uri` is a sharing link, which does not say where the file lies; in "
+            "SharePoint or OneDrive open the Details of the file or folder and copy its path there.",
+        ),
+        (
+            {
+                "contextualResources": {
+                    "files": [{"uri": "https://contoso.sharepoint.com/a.docx"}, {"uri": "https://x.example/b"}]
+                }
+            },
+            "`contextualResources.files[1].uri` is not on a SharePoint or OneDrive host",
         ),
         ({"conversationID": "x"}, "`conversationID` is not an argument; did you mean `conversationId`?"),
         ({"isWebEnabled": True}, "it belongs at `contextualResources.webContext.isWebEnabled`."),
