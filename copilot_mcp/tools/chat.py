@@ -12,7 +12,7 @@ from copilot_mcp.tools._tool import Tool, ToolContext
 from copilot_mcp.tools.answer import ChatResult, Turn, pending_result, render, result_of
 from copilot_mcp.tools.chat_request import ChatRequest
 from copilot_mcp.tools.turns import OpenTurn
-from copilot_mcp.tools.watch import watch
+from copilot_mcp.tools.watch import watch, within
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import GraphClient
@@ -54,7 +54,15 @@ async def chat(request: ChatRequest, context: ToolContext) -> ChatResult:
 
 async def _earlier(request: ChatRequest, context: ToolContext) -> OpenTurn:
     """The turn that `pendingTurn` names."""
-    turn = context.turns.find(request.pending_turn or "", await context.identity(), context.monotonic())
+    limit = context.settings.call_limit
+    identity = await within(context.identity, limit, context.sleep)
+    if identity is None:
+        raise ServiceUnavailableError(
+            f"The sign-in could not be checked within {limit:g} s. The turn goes on.",
+            "Call again with the same pendingTurn.",
+            kind="timeout",
+        )
+    turn = context.turns.find(request.pending_turn or "", identity, context.monotonic())
     if request.conversation_id not in (None, turn.conversation_id):
         raise ArgumentError("pendingTurn belongs to another conversation than conversationId.", "Leave it out.")
     return turn

@@ -1,13 +1,16 @@
 """Watching a turn on behalf of a call: progress by the text, by the clock, and no longer than the call may take."""
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import anyio
 
 from copilot_mcp.tools._tool import ToolContext
 from copilot_mcp.tools.turns import OpenTurn
 
-__all__ = ["HEARTBEAT_S", "PROGRESS_INTERVAL_S", "SHOWN_CHARACTERS", "watch"]
+__all__ = ["HEARTBEAT_S", "PROGRESS_INTERVAL_S", "SHOWN_CHARACTERS", "watch", "within"]
+
+ResultT = TypeVar("ResultT")
 
 PROGRESS_INTERVAL_S = 0.25
 HEARTBEAT_S = 5.0
@@ -35,7 +38,7 @@ async def watch(turn: OpenTurn, context: ToolContext, until: float) -> bool:
             news = turn.ended if pulse.owes(turn) else turn.news  # what is owed already needs no further news
             pause = min(until, pulse.due(turn)) - context.monotonic()
             if pause > 0 and not turn.ended.is_set():
-                await _either(news.wait, pause, context.sleep)
+                await within(news.wait, pause, context.sleep)
         left = False
     finally:
         turn.watchers -= 1
@@ -79,10 +82,12 @@ def _shown(text: str) -> str:
     return f"[{len(text):,} characters so far, the end of them:] …{text[-SHOWN_CHARACTERS:]}"
 
 
-async def _either(
-    wait: Callable[[], Awaitable[object]], seconds: float, sleep: Callable[[float], Awaitable[None]]
-) -> None:
-    """Return when `wait` does, or after so many seconds."""
+async def within(
+    work: Callable[[], Awaitable[ResultT]], seconds: float, sleep: Callable[[float], Awaitable[None]]
+) -> ResultT | None:
+    """What `work` answers, or None when that took longer; then it is cancelled."""
+    outcome: ResultT | None = None
+    error: Exception | None = None
     async with anyio.create_task_group() as tasks:
 
         async def ring() -> None:
@@ -90,5 +95,11 @@ async def _either(
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(ring)
-        await wait()
+        try:
+            outcome = await work()
+        except Exception as raised:  # raised again outside, since the group would wrap it
+            error = raised
         tasks.cancel_scope.cancel()
+    if error is not None:
+        raise error
+    return outcome
