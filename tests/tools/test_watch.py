@@ -22,7 +22,9 @@ async def no_graph() -> Any:
 
 
 def context(time: Any, progress: Any, **more: Any) -> ToolContext:
-    return ToolContext(no_graph, Settings(), lambda: datetime.now(UTC), time.monotonic, progress, time.sleep, **more)
+    return ToolContext(
+        no_graph, Settings(), lambda: datetime.now(UTC), time.monotonic, progress, sleep=time.sleep, **more
+    )
 
 
 @pytest.mark.parametrize("extra", [0, 1, 4_000])
