@@ -6,6 +6,7 @@ a later call fetches it. A turn is sent once, so whatever happens to the calls a
 
 import secrets
 from collections.abc import Awaitable, Callable
+from itertools import takewhile
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -97,7 +98,8 @@ class OpenTurns:
         self._tasks: TaskGroup | None = None
         self._running: list[OpenTurn] = []
         self._kept: dict[str, OpenTurn] = {}
-        self._freed: anyio.Event | None = None
+        self._queued: list[OpenTurn] = []
+        self._freed = anyio.Event()
 
     async def __aenter__(self) -> Self:
         self._tasks = anyio.create_task_group()
@@ -131,29 +133,33 @@ class OpenTurns:
         finally:
             if turn in self._running:
                 self._running.remove(turn)
-                if self._freed is not None:
-                    self._freed.set()
-                    self._freed = None
+            freed, self._freed = self._freed, anyio.Event()
+            freed.set()
 
     async def claim(self, turn: OpenTurn, identity: str, conversation_id: str | None) -> None:
-        """Wait until `turn` is the only one of its conversation, and one of a few of its person."""
+        """Wait until `turn` is the only one of its conversation, and one of a few of its person; first come, first
+        served."""
         turn.identity, turn.conversation_id = identity, conversation_id
-        while self._must_wait(turn):
-            turn.stage = "queued"
-            self._freed = self._freed or anyio.Event()
-            await self._freed.wait()
-        self._running.append(turn)
+        self._queued.append(turn)
+        try:
+            while self._must_wait(turn):
+                turn.stage = "queued"
+                await self._freed.wait()
+            self._running.append(turn)
+        finally:
+            self._queued.remove(turn)
 
     def _must_wait(self, turn: OpenTurn) -> bool:
         own = [each for each in self._running if each.identity == turn.identity]
         return len(own) >= MOST_RUNNING or self.before(turn) is not None
 
     def before(self, turn: OpenTurn) -> OpenTurn | None:
-        """The turn that runs in the conversation of `turn`, None when there is none."""
+        """The turn of the same conversation that `turn` waits for, None when there is none."""
         if turn.conversation_id is None:
             return None
         place = (turn.identity, turn.conversation_id)
-        return next((each for each in self._running if (each.identity, each.conversation_id) == place), None)
+        ahead = [*self._running, *takewhile(lambda each: each is not turn, self._queued)]
+        return next((each for each in ahead if (each.identity, each.conversation_id) == place), None)
 
     def keep(self, turn: OpenTurn, now: float) -> str:
         """Let a later call fetch `turn`; answers its id. `now` is in monotonic seconds."""

@@ -61,6 +61,24 @@ async def test_turns_of_a_conversation_run_one_after_another_in_their_order() ->
         assert [turn.ended.is_set() for turn in started] == [True, True, False]
 
 
+async def test_who_comes_later_does_not_overtake() -> None:
+    async with OpenTurns() as turns:
+        gate = Gate(turns)
+        first = gate.start("a", "c1")
+        await settle()
+        gate.start("b", "c1")
+        await settle()
+        first.cancel()
+        await first.ended.wait()  # the place is free, and b has not noticed yet
+        turn = OpenTurn()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(turns.claim, turn, "adele", "c1")
+            await settle()
+            assert gate.claimed == ["a", "b"]
+            assert turns.before(turn) is not None
+            tasks.cancel_scope.cancel()
+
+
 async def test_other_conversations_and_other_people_do_not_wait() -> None:
     async with OpenTurns() as turns:
         adele, megan = Gate(turns), Gate(turns, "megan")
