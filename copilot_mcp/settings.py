@@ -17,6 +17,8 @@ class Settings:
         client_id: the app registration; None means that the Graph tools explain how to set it.
         chat: `stream` uses chatOverStream, `sync` the synchronous operation; never one after the other.
         time_zone: IANA name sent when a call has no `locationHint`; None asks the operating system.
+        call_limit: seconds after which a call of copilot_chat returns what there is; the turn goes on.
+        web: `ask` lets a call switch web search on for its turn, `never` refuses that.
         cache: `plain` keeps the sign-in in a file with mode 0600, `memory` nowhere.
         names: nicknames by kind (sites, folders, labels, connections), each with what it stands for.
         allow_property: properties that filters may use although this release does not know them.
@@ -29,6 +31,8 @@ class Settings:
     client_id: str | None = None
     chat: Literal["stream", "sync"] = "stream"
     time_zone: str | None = None
+    call_limit: float = 55.0
+    web: Literal["ask", "never"] = "ask"
     cache: Literal["plain", "memory"] = "plain"
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     allow_property: tuple[str, ...] = ()

@@ -1,5 +1,7 @@
 """What a serving process shares: opened once, closed with the process, and clear when the tenant is not there."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +9,7 @@ from mcp import Client
 
 from copilot_mcp.cli._services import GraphServices, open_cache
 from copilot_mcp.cli._simulated import JoinedTenant, StartedTenant
-from copilot_mcp.errors import SettingsError
+from copilot_mcp.errors import AuthenticationRequiredError, SettingsError
 from copilot_mcp.server import build_server
 from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator, Tenant
@@ -85,3 +87,38 @@ def test_only_a_real_tenant_has_a_stored_cache() -> None:
         )
     ]
     assert kinds == ["TokenCache", "MemoryCache", "MemoryCache"]
+
+
+async def test_the_identity_is_the_signed_in_person(
+    company: Tenant, settings: Settings, in_process: Callable[..., Any]
+) -> None:
+    with Simulator(company) as simulator:
+        async with (
+            GraphServices(settings, in_process(simulator, "adele")) as adele,
+            GraphServices(settings, in_process(simulator, "megan")) as megan,
+        ):
+            hers = await adele.identity()
+            assert hers == await adele.identity()
+            assert hers.split("/")[:2] == ["simulated", settings.tenant]
+            assert hers != await megan.identity()
+        async with GraphServices(settings, in_process(simulator, "adele", signs_in=False)) as nobody:
+            with pytest.raises(AuthenticationRequiredError):
+                await nobody.identity()
+
+
+async def test_an_account_that_was_signed_out_meanwhile_has_no_identity(
+    company: Tenant, settings: Settings, in_process: Callable[..., Any]
+) -> None:
+    with Simulator(company) as simulator:
+        async with GraphServices(settings, in_process(simulator)) as services:
+            await services.identity()
+            opened = await services._open_once()
+
+            class SignedOut:
+                async def token(self, scopes: Any, *, rejected: str | None = None) -> str:
+                    await opened.credential.sign_out()
+                    return "a token that was given a moment ago"
+
+            services._opened = replace(opened, tokens=SignedOut())
+            with pytest.raises(AuthenticationRequiredError, match="signed out a moment ago"):
+                await services.identity()

@@ -1,7 +1,9 @@
 """What a serving process shares: one HTTP client, one credential, one Graph client, opened when first needed."""
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from copilot_mcp.auth import Credential, MemoryCache, SignInAttempt, TokenCache
     from copilot_mcp.graph import GraphClient, TokenSource
+    from copilot_mcp.tools import OpenTurns
 
 __all__ = ["GraphServices", "LocalTenant", "open_cache", "open_credential", "sign_in_scopes"]
 
@@ -46,6 +49,15 @@ class LocalTenant(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What the first call opened, for those after it."""
+
+    graph: "GraphClient"
+    credential: "Credential"
+    tokens: "TokenSource"
+
+
 class GraphServices:
     """The Graph client of the process; opened by the first call that needs it, closed with the process.
 
@@ -58,22 +70,36 @@ class GraphServices:
         tenant: LocalTenant | None = None,
         *,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        from copilot_mcp.tools import OpenTurns
+
         self._settings = settings
         self._sleep = sleep
+        self._monotonic = monotonic
         self._tenant = tenant
         self._stack = AsyncExitStack()
         self._opening = anyio.Lock()
-        self._graph: GraphClient | None = None
+        self._opened: _Opened | None = None
+        self._turns = OpenTurns()
 
     async def __aenter__(self) -> Self:
+        await self._turns.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        with anyio.CancelScope(shield=True):
-            await self._stack.aclose()
+        try:
+            await self._turns.__aexit__(kind, error, where)  # while the client that they use is still there
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._stack.aclose()
+
+    @property
+    def turns(self) -> "OpenTurns":
+        """The chat turns of the process; those that still run end with it."""
+        return self._turns
 
     async def graph(self) -> "GraphClient":
         """The one Graph client.
@@ -81,12 +107,32 @@ class GraphServices:
         Raises:
             SettingsError: No app registration is set.
         """
-        async with self._opening:
-            if self._graph is None:
-                self._graph = await self._open()
-            return self._graph
+        return (await self._open_once()).graph
 
-    async def _open(self) -> "GraphClient":
+    async def identity(self) -> str:
+        """The signed-in person, by cloud, directory and object.
+
+        Raises:
+            SettingsError: No app registration is set.
+            AuthenticationRequiredError: Nobody is signed in.
+            AuthenticationError: Entra refused.
+        """
+        from copilot_mcp.graph import CHAT_SCOPES
+
+        opened = await self._open_once()
+        await opened.tokens.token(CHAT_SCOPES)  # so that somebody is signed in, and the cache says who
+        account = await opened.credential.account()
+        if account is None:
+            raise AuthenticationRequiredError("The account was signed out a moment ago.", "Run `copilot-mcp login`.")
+        return f"{self._settings.cloud}/{account.tenant_id}/{account.object_id}"
+
+    async def _open_once(self) -> "_Opened":
+        async with self._opening:
+            if self._opened is None:
+                self._opened = await self._open()
+            return self._opened
+
+    async def _open(self) -> "_Opened":
         if not self._settings.client_id:
             raise SettingsError(
                 "No app registration is set: COPILOT_MCP_CLIENT_ID (or --client-id) is missing.",
@@ -107,7 +153,15 @@ class GraphServices:
         tokens: TokenSource = credential
         if self._tenant and self._tenant.signs_in:
             tokens = SelfApproved(credential, self._tenant)
-        return GraphClient(http, cloud.graph_root, tokens, user_agent=f"{USER_AGENT}/{__version__}", sleep=self._sleep)
+        graph = GraphClient(
+            http,
+            cloud.graph_root,
+            tokens,
+            user_agent=f"{USER_AGENT}/{__version__}",
+            sleep=self._sleep,
+            monotonic=self._monotonic,
+        )
+        return _Opened(graph, credential, tokens)
 
 
 class SelfApproved:

@@ -62,6 +62,24 @@ LEAST_SECRET_CHARACTERS = 32
     help="Stream chat answers, or wait for the whole one; never one after the other.",
 )
 @click.option(
+    "--call-limit",
+    type=click.IntRange(1, 300),
+    default=55,
+    show_default=True,
+    envvar="COPILOT_MCP_CALL_LIMIT",
+    show_envvar=True,
+    help="Seconds after which a chat call returns what there is; the rest is fetched by a further call.",
+)
+@click.option(
+    "--web",
+    type=click.Choice(["ask", "never"]),
+    default="ask",
+    show_default=True,
+    envvar="COPILOT_MCP_WEB",
+    show_envvar=True,
+    help="Web search by Copilot: for the turns that ask for it, or never.",
+)
+@click.option(
     "--time-zone",
     envvar="COPILOT_MCP_TIME_ZONE",
     show_envvar=True,

@@ -13,6 +13,9 @@ from copilot_mcp.graph.transport import Clocks, Sent
 
 Ending = Literal["open", "final", "cut", "idle", "time_limit", "too_large"]
 
+_PLAIN_CHARACTERS = 12
+"""An increment does not begin with so many characters of the one before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChatSnapshot:
@@ -135,13 +138,19 @@ class ChatTurn:
 
 class _Growth:
     """Snapshots are cumulative, but the service knows increments as an option, so three unrelated texts in a row are
-    taken for increments. One unrelated text alone is a rewrite."""
+    taken for increments. One unrelated text alone is a rewrite, and where one snapshot has plainly gone on from
+    another, they all are snapshots, however often they are rewritten."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
+        self._cumulative = False
 
     def grown(self, text: str) -> str:
         """The answer so far, after this event's text."""
+        before = self._pieces[-1] if len(self._pieces) == 1 else ""
+        self._cumulative = self._cumulative or (len(before) >= _PLAIN_CHARACTERS and text.startswith(before))
+        if self._cumulative:
+            return text
         joined = "".join(self._pieces)
         if len(self._pieces) < 3:
             related = not self._pieces or any(_related(piece, text) for piece in self._pieces)

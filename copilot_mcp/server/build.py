@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+import anyio
 from mcp.server import CacheHint, MCPServer
 
 from copilot_mcp import __version__
 from copilot_mcp.server.bind import bind
 from copilot_mcp.server.resources import add_resources
 from copilot_mcp.settings import Settings
-from copilot_mcp.tools import TOOLS, KnownNames, ToolContext
+from copilot_mcp.tools import TOOLS, KnownNames, OpenTurns, ToolContext
 from copilot_mcp.tools.catalogue import Catalogue
 
 if TYPE_CHECKING:
@@ -35,6 +36,15 @@ class Services(Protocol):
         """The one Graph client, opened when first asked for."""
         ...
 
+    async def identity(self) -> str:
+        """Whom the calls speak for: the same text in all calls of one person, never another person's."""
+        ...
+
+    @property
+    def turns(self) -> OpenTurns:
+        """The chat turns of the process; open as long as the server."""
+        ...
+
 
 def utc_now() -> datetime:
     """The clock of the process, aware."""
@@ -47,6 +57,7 @@ def build_server(
     *,
     now: Callable[[], datetime] = utc_now,
     monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
 ) -> MCPServer[Any]:
     """Make the server for every transport and both protocol eras.
 
@@ -56,7 +67,17 @@ def build_server(
     names = KnownNames(settings.names)
 
     def make_context(progress: Callable[[str], Awaitable[None]]) -> ToolContext:
-        return ToolContext(services.graph, settings, now, monotonic, progress, names)
+        return ToolContext(
+            services.graph,
+            settings,
+            now,
+            monotonic,
+            progress,
+            names=names,
+            sleep=sleep,
+            identity=services.identity,
+            turns=services.turns,
+        )
 
     title = "Microsoft 365 Copilot"
     if settings.simulated:

@@ -6,8 +6,9 @@ from copilot_mcp.tools.filter import TOOL as FILTER
 from copilot_mcp.tools.names import KnownNames
 from copilot_mcp.tools.received import inert_text
 from copilot_mcp.tools.retrieve import TOOL as RETRIEVE
+from copilot_mcp.tools.turns import OpenTurns
 
-__all__ = ["SIMULATED", "TOOLS", "KnownNames", "Tool", "ToolContext", "ToolResult", "inert_text"]
+__all__ = ["SIMULATED", "TOOLS", "KnownNames", "OpenTurns", "Tool", "ToolContext", "ToolResult", "inert_text"]
 
 TOOLS = (CHAT, RETRIEVE, FILTER)
 """Every tool; the order is the order in tools/list."""

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import anyio
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from copilot_mcp.errors import AuthenticationRequiredError
 from copilot_mcp.settings import Settings
 from copilot_mcp.tools.names import KnownNames
+from copilot_mcp.tools.turns import OpenTurns
 
 if TYPE_CHECKING:  # graph is imported by the tools that need it; this file only names it
     from copilot_mcp.graph import GraphClient
@@ -35,6 +38,15 @@ class ToolResult(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+async def nobody() -> str:
+    """The identity where none was set: a turn is bound to its person, so there has to be one.
+
+    Raises:
+        AuthenticationRequiredError: Always.
+    """
+    raise AuthenticationRequiredError("Nobody is signed in.", "Run `copilot-mcp login`.")
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """What a call may use.
@@ -46,6 +58,9 @@ class ToolContext:
         monotonic: seconds that never run backwards, for intervals.
         progress: tells the host how far the call has come; does nothing where the host did not ask.
         names: what nicknames stand for: those of the settings, and the labels of hits seen so far.
+        sleep: waits so many seconds.
+        identity: names the person whom the calls speak for, the same in all their calls and nobody else's.
+        turns: the chat turns of the process, which may outlive their call.
     """
 
     open_graph: "Callable[[], Awaitable[GraphClient]]"
@@ -54,6 +69,9 @@ class ToolContext:
     monotonic: Callable[[], float]
     progress: Callable[[str], Awaitable[None]]
     names: KnownNames = field(default_factory=KnownNames)
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    identity: Callable[[], Awaitable[str]] = nobody
+    turns: OpenTurns = field(default_factory=OpenTurns)
 
 
 @dataclass(frozen=True, slots=True)

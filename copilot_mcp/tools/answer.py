@@ -13,9 +13,19 @@ from copilot_mcp.tools.labels import Label, label_of
 from copilot_mcp.tools.received import inert_answer
 
 if TYPE_CHECKING:
-    from copilot_mcp.graph import AnswerText, CopilotConversation
+    from copilot_mcp.graph import CopilotConversation
 
-__all__ = ["ChatResult", "Source", "Turn", "render", "result_of"]
+__all__ = ["ChatResult", "Source", "Turn", "pending_result", "render", "result_of"]
+
+
+_CUT = (
+    "The stream was cut before its end: this is what had arrived. The turn was not sent again; ask in a follow-up for "
+    "the rest."
+)
+_DISENGAGED = (
+    "The responsible-AI filter closed this conversation: it takes no further turns. Start a new one without "
+    "conversationId."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,7 @@ class Turn:
     prompt: str
     web_enabled: bool
     time_zone: str
+    notes: tuple[str, ...] = ()
 
 
 class Source(BaseModel):
@@ -50,12 +61,15 @@ class ChatResult(ToolResult):
     sensitivity_label: Label | None = None
     web_enabled: bool = Field(description="Whether this turn could search the web.")
     time_zone: str
-    complete: bool = Field(description="False: the answer was cut short.")
+    complete: bool = Field(description="False: the answer was cut short, or goes on in pendingTurn.")
+    pending_turn: str | None = Field(None, description="Pass back alone to wait for the rest.")
     notes: list[str]
 
 
-def result_of(turn: Turn, conversation: "CopilotConversation", complete: bool) -> ChatResult:
+def result_of(turn: Turn, conversation: "CopilotConversation", complete: bool, text: str = "") -> ChatResult:
     """The published form of the last thing the service said about `turn`.
+
+    `text` is the answer where the last event did not repeat the whole of it.
 
     Raises:
         GraphError: There is no answer in it; `disengaged` when the service closed the conversation.
@@ -63,36 +77,47 @@ def result_of(turn: Turn, conversation: "CopilotConversation", complete: bool) -
     message = conversation.answer(turn.prompt)
     if message is None or not message.text.strip():
         raise _no_answer(turn, conversation, complete)
-    answer, label = inert_answer(message)
+    return _result(turn, conversation, text, () if complete else (_CUT,), complete=complete)
+
+
+def pending_result(turn: Turn, conversation: "CopilotConversation | None", text: str, pending_turn: str) -> ChatResult:
+    """What there is of an answer that goes on; `pending_turn` is the id under which the rest can be had."""
+    note = (
+        f"{'This is the answer so far' if text else 'There is no text yet'}: Copilot is still writing. "
+        "Call copilot_chat with pendingTurn alone to wait for the rest; do not ask again."
+    )
+    return _result(turn, conversation, text, (note,), complete=False, pending_turn=pending_turn)
+
+
+def _result(
+    turn: Turn,
+    conversation: "CopilotConversation | None",
+    text: str,
+    notes: tuple[str, ...],
+    *,
+    complete: bool,
+    pending_turn: str | None = None,
+) -> ChatResult:
+    message = conversation.answer(turn.prompt) if conversation else None
+    read = inert_answer(message.model_copy(update={"text": text or message.text})) if message else None
+    answer, label = read or (None, None)
+    closed = (_DISENGAGED,) if conversation and conversation.disengaged else ()
     return ChatResult(
-        answer=answer.markdown,
+        answer=answer.markdown if answer else "",
         citations=[
-            Source(number=each.number, title=each.title, url=each.url, kind=each.kind) for each in answer.citations
+            Source(number=each.number, title=each.title, url=each.url, kind=each.kind)
+            for each in (answer.citations if answer else ())
         ],
         conversation_id=turn.conversation_id,
-        turn_count=conversation.turn_count or None,
-        state=conversation.state or None,
+        turn_count=(conversation.turn_count or None) if conversation else None,
+        state=(conversation.state or None) if conversation else None,
         sensitivity_label=label_of(label),
         web_enabled=turn.web_enabled,
         time_zone=turn.time_zone,
         complete=complete,
-        notes=_notes(answer, conversation, complete),
+        pending_turn=pending_turn,
+        notes=[*turn.notes, *(answer.notes if answer else ()), *notes, *closed],
     )
-
-
-def _notes(answer: "AnswerText", conversation: "CopilotConversation", complete: bool) -> list[str]:
-    notes = list(answer.notes)
-    if not complete:
-        notes.append(
-            "The stream was cut before its end: this is what had arrived. The turn was not sent again; ask in a "
-            "follow-up for the rest."
-        )
-    if conversation.disengaged:
-        notes.append(
-            "The responsible-AI filter closed this conversation: it takes no further turns. Start a new one without "
-            "conversationId."
-        )
-    return notes
 
 
 def _no_answer(turn: Turn, conversation: "CopilotConversation", complete: bool) -> GraphError:
@@ -120,13 +145,15 @@ def _no_answer(turn: Turn, conversation: "CopilotConversation", complete: bool) 
 
 def render(result: ChatResult) -> str:
     """The text half: the answer, its sources, then what belongs to the turn in one line."""
-    blocks = [quoted(result.answer.strip("\n"))]
+    blocks = [quoted(result.answer.strip("\n"))] if result.answer.strip() else []
     listed = [each for each in result.citations if each.kind != "annotation" or each.url not in result.answer]
     if listed:  # a link that already stands in the answer is not said again
         blocks.append("Sources:\n" + "\n".join(_source_line(each) for each in listed))
     if result.notes:
         blocks.append("\n".join(f"- Note: {note}" for note in result.notes))
     facts = [f"conversationId: {result.conversation_id}"]
+    if result.pending_turn:
+        facts.append(f"pendingTurn: {result.pending_turn}")
     if result.turn_count is not None:
         facts.append(f"turn {result.turn_count}")
     if result.state:

@@ -36,8 +36,13 @@ class RawServer:
         self.request("initialize", params)
         self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
-    def request(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Send one request and wait for its result."""
+    def request(
+        self,
+        method: str,
+        params: dict[str, Any] | None = None,
+        on_message: Callable[[dict[str, Any]], None] | None = None,
+    ) -> dict[str, Any]:
+        """Send one request and wait for its result; `on_message` is given what comes before it."""
         self._next += 1
         self._send({"jsonrpc": "2.0", "id": self._next, "method": method, "params": params or {}})
         assert self.process.stdout is not None
@@ -46,6 +51,8 @@ class RawServer:
             if message.get("id") == self._next:
                 result: dict[str, Any] = message["result"]
                 return result
+            if on_message is not None:
+                on_message(message)
         raise AssertionError("the server ended")
 
     def resident_kib(self) -> int:
@@ -97,6 +104,19 @@ def compare(capsys: pytest.CaptureFixture[str]) -> Callable[..., float]:
         return ratio
 
     return show
+
+
+@pytest.fixture
+def show(capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
+    """Prints figures that have a fixed bound."""
+
+    def print_figures(title: str, figures: Sequence[float], unit: str, bound: float) -> None:
+        spread = f"{min(figures):,.1f} to {max(figures):,.1f}, n={len(figures)}"
+        with capsys.disabled():
+            print(f"\n{title}")  # noqa: T201 - a benchmark's product is what it prints
+            print(f"  median {statistics.median(figures):,.1f} {unit}  ({spread}), at most {bound:,.0f}")  # noqa: T201
+
+    return print_figures
 
 
 @pytest.fixture

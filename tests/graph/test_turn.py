@@ -102,7 +102,7 @@ async def test_turn_that_takes_too_long_ends_at_the_limit(wire: Any) -> None:
     opened = wire.open(lambda _: httpx.Response(200, headers=EVENTS, stream=body))
     async with opened as graph, graph.chat_over_stream("c", TURN) as turn:
         seen = [await anext(turn)]
-        wire.seconds = 300.0
+        wire.seconds = 330.0
         seen += [snapshot async for snapshot in turn]
     assert (shown(seen), turn.ending, body.closed) == ([("Ines", False)], "time_limit", True)
 
@@ -210,6 +210,13 @@ async def test_passing_rewrite_does_not_double_the_answer(wire: Any) -> None:
     texts = ["Ines keeps", "In other words: Ines keeps", "Ines keeps the keys", "Tom!", "Ines keeps the keys. Yes."]
     seen, _ = await snapshots(wire, Body(*(event(text) for text in texts)))
     assert [snapshot.text for snapshot in seen] == texts
+
+
+async def test_rewrites_in_a_row_are_not_joined_once_a_snapshot_has_grown(wire: Any) -> None:
+    grown = ["Ines keeps the keys", "Ines keeps the keys of the dome"]
+    texts = [*grown, "Let me look.", "Tom has them", "No: Ines", "Perhaps nobody", "Ines. ", "Ines. She keeps them"]
+    seen, _ = await snapshots(wire, Body(*(event(text) for text in texts), FINAL))
+    assert [snapshot.text for snapshot in seen] == [*texts, "Ines keeps them."]
 
 
 async def test_increments_are_joined_once_they_are_plain(wire: Any) -> None:

@@ -1,18 +1,12 @@
 """copilot_chat, end to end in memory: what is sent, what comes back, and every way it fails."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
 import pytest
 from mcp import Client
 
-from copilot_mcp.cli._services import GraphServices
-from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator
-from copilot_mcp.tools import ToolContext
-from copilot_mcp.tools.chat import TOOL, ChatRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -98,30 +92,6 @@ async def test_the_text_so_far_arrives_as_progress_with_a_rising_number(client: 
     assert seen[0][1]
 
 
-async def test_progress_comes_at_most_every_quarter_of_a_second(
-    simulator: Simulator, settings: Settings, in_process: Callable[..., Any]
-) -> None:
-    seen: list[tuple[float, str]] = []
-    time = 0.0
-
-    def monotonic() -> float:
-        nonlocal time
-        time += 0.06
-        return time
-
-    async def progress(text: str) -> None:
-        seen.append((time, text))
-
-    async with GraphServices(settings, in_process(simulator)) as services:
-        context = ToolContext(services.graph, settings, lambda: datetime.now(UTC), monotonic, progress)
-        request = ChatRequest.model_validate({"message": {"text": QUESTION}})
-        result = await TOOL.handle(request, context)
-    times = [moment for moment, _ in seen]
-    assert len(seen) >= 2
-    assert min(after - before for before, after in pairwise(times)) >= 0.25
-    assert len(seen[-1][1]) <= len(result.answer)
-
-
 async def test_the_web_is_off_unless_the_call_says_so(client: Client, simulator: Simulator) -> None:
     await ask(client)
     assert sent(simulator)["contextualResources"] == {"webContext": {"isWebEnabled": False}}
@@ -132,6 +102,34 @@ async def test_the_web_is_on_where_the_call_says_so(client: Client, simulator: S
     assert sent(simulator)["contextualResources"] == {"webContext": {"isWebEnabled": True}}
     assert result["webEnabled"] is True
     assert "web search on" in text
+
+
+async def test_web_never_refuses_a_call_that_wants_it(connect: Callable[..., Any], simulator: Simulator) -> None:
+    client = await connect(web="never")
+    text, facts = await refused(client, contextualResources={"webContext": {"isWebEnabled": True}})
+    assert facts == {"kind": "invalid_arguments"}
+    assert "This server never lets Copilot search the web (--web never). Nothing was sent." in text
+    assert turns(simulator) == []
+    _, result = await ask(client, contextualResources={"webContext": {"isWebEnabled": False}})
+    assert sent(simulator)["contextualResources"] == {"webContext": {"isWebEnabled": False}}
+    assert result["webEnabled"] is False
+
+
+async def test_the_web_switch_holds_for_one_turn(client: Client, simulator: Simulator) -> None:
+    _, first = await ask(client, contextualResources={"webContext": {"isWebEnabled": True}})
+    _, second = await ask(client, message="And who wrote it?", conversationId=first["conversationId"])
+    switches = [turn["request"]["contextualResources"]["webContext"]["isWebEnabled"] for turn in turns(simulator)]
+    assert switches == [True, False]
+    assert [first["webEnabled"], second["webEnabled"]] == [True, False]
+
+
+async def test_a_sharing_link_is_sent_as_the_files_address_and_says_so(client: Client, simulator: Simulator) -> None:
+    file = "https://contoso.sharepoint.com/sites/HR/Shared%20Documents/Leave%20policy.docx"
+    link = "https://contoso.sharepoint.com/:w:/r/sites/HR/Shared%20Documents/Leave%20policy.docx?d=w01&csf=1&e=4xYz"
+    text, result = await ask(client, contextualResources={"files": [{"uri": link}, {"uri": file}]})
+    assert sent(simulator)["contextualResources"]["files"] == [{"uri": file}, {"uri": file}]
+    assert result["notes"][0] == f"A file link was read as {file}"
+    assert result["notes"][0] in text
 
 
 async def test_every_argument_reaches_graph_in_its_own_form(client: Client, simulator: Simulator) -> None:
@@ -173,7 +171,20 @@ async def test_two_people_get_answers_from_what_they_may_read(connect: Callable[
         ({"locationHint": {"timeZone": "qqqqqq"}}, "write one such as Europe/Berlin."),
         (
             {"contextualResources": {"files": ["http://contoso.example/a.docx"]}},
-            "`contextualResources.files` need absolute https addresses",
+            "`contextualResources.files[0].uri` must be an absolute https address of SharePoint or OneDrive",
+        ),
+        (
+            {"contextualResources": {"files": ["https://contoso.sharepoint.com/:w:/s/HR/EaBcDeFg?e=4xYz"]}},
+            "`contextualResources.files[0].uri` is a sharing link, which does not say where the file lies; in "
+            "SharePoint or OneDrive open the Details of the file or folder and copy its path there.",
+        ),
+        (
+            {
+                "contextualResources": {
+                    "files": [{"uri": "https://contoso.sharepoint.com/a.docx"}, {"uri": "https://x.example/b"}]
+                }
+            },
+            "`contextualResources.files[1].uri` is not on a SharePoint or OneDrive host",
         ),
         ({"conversationID": "x"}, "`conversationID` is not an argument; did you mean `conversationId`?"),
         ({"isWebEnabled": True}, "it belongs at `contextualResources.webContext.isWebEnabled`."),
