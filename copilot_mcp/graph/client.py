@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from copilot_mcp.errors import ArgumentError, GraphError
 from copilot_mcp.graph._base import GraphAnswer
-from copilot_mcp.graph.batch import retrieve_batch
+from copilot_mcp.graph.batch import Outcome, retrieve_batch
 from copilot_mcp.graph.chat import ChatBody
 from copilot_mcp.graph.conversation import CopilotConversation
 from copilot_mcp.graph.hits import RetrievalResponse
@@ -111,12 +111,13 @@ class GraphClient:
         sent = await self._transport.send(_RETRIEVE, f"/{version}/copilot/retrieval", body.payload(), scopes)
         return self._read(RetrievalResponse, sent)
 
-    async def retrieve_many(self, bodies: Sequence[RetrievalBody]) -> list[RetrievalResponse | GraphError]:
+    async def retrieve_many(self, bodies: Sequence[RetrievalBody]) -> list[Outcome]:
         """Several retrievals in few round trips, results in the order of the bodies; each is a request of the quota.
 
-        One failure does not cost the others. Errors of the sign-in are raised, as they concern all.
+        Raises nothing of its own: one failure does not cost the others, nor does a permission that one data source
+        needs and nobody granted.
         """
-        results: dict[int, RetrievalResponse | GraphError] = {}
+        results: dict[int, Outcome] = {}
         for beta in (False, True):
             numbers = [number for number, body in enumerate(bodies) if body.needs_beta is beta]
             chosen = [bodies[number] for number in numbers]
