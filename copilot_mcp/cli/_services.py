@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from copilot_mcp.auth import Credential, MemoryCache, SignInAttempt, TokenCache
     from copilot_mcp.graph import GraphClient, TokenSource
+    from copilot_mcp.tools.quota import Quota
 
 __all__ = ["GraphServices", "LocalTenant", "open_cache", "open_credential", "sign_in_scopes"]
 
@@ -65,6 +66,8 @@ class GraphServices:
         self._stack = AsyncExitStack()
         self._opening = anyio.Lock()
         self._graph: GraphClient | None = None
+        self._credential: Credential | None = None
+        self._quotas: dict[str | None, Quota] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,6 +89,23 @@ class GraphServices:
                 self._graph = await self._open()
             return self._graph
 
+    async def quota(self) -> "Quota":
+        """The count of the person who is signed in; one for all of a simulated tenant.
+
+        Raises:
+            SettingsError: No app registration is set.
+        """
+        from copilot_mcp.cli._quota import open_quota
+
+        await self.graph()
+        account = None
+        if self._credential is not None and not self._settings.simulated:
+            account = await self._credential.account()
+        person = account.home_account_id if account else None
+        if person not in self._quotas:
+            self._quotas[person] = open_quota(self._settings, person)
+        return self._quotas[person]
+
     async def _open(self) -> "GraphClient":
         if not self._settings.client_id:
             raise SettingsError(
@@ -102,7 +122,7 @@ class GraphServices:
             self._stack.push_async_callback(self._tenant.aclose)
             transport = await self._tenant.open()
         http = await self._stack.enter_async_context(open_http(transport))
-        credential = open_credential(self._settings, http)
+        credential = self._credential = open_credential(self._settings, http)
         self._stack.callback(credential.cancel_sign_in)
         tokens: TokenSource = credential
         if self._tenant and self._tenant.signs_in:

@@ -16,6 +16,7 @@ from copilot_mcp.tools.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import GraphClient
+    from copilot_mcp.tools.quota import Quota
 
 __all__ = ["Services", "build_server"]
 
@@ -33,6 +34,10 @@ class Services(Protocol):
 
     async def graph(self) -> "GraphClient":
         """The one Graph client, opened when first asked for."""
+        ...
+
+    async def quota(self) -> "Quota":
+        """The signed-in person's count of retrievals."""
         ...
 
 
@@ -56,7 +61,7 @@ def build_server(
     names = KnownNames(settings.names)
 
     def make_context(progress: Callable[[str], Awaitable[None]]) -> ToolContext:
-        return ToolContext(services.graph, settings, now, monotonic, progress, names)
+        return ToolContext(services.graph, services.quota, settings, now, monotonic, progress, names)
 
     title = "Microsoft 365 Copilot"
     if settings.simulated:
@@ -66,7 +71,7 @@ def build_server(
         title=title,
         version=__version__,
         instructions=INSTRUCTIONS,
-        tools=[bind(tool, make_context, simulated=settings.simulated) for tool in TOOLS],
+        tools=[bind(tool, make_context, simulated=settings.simulated, text=settings.text) for tool in TOOLS],
         subscriptions=False,  # the lists never change, so no client need keep a stream open
         cache_hints={
             "tools/list": CacheHint(ttl_ms=_LISTS_LIVE_MS, scope="public"),

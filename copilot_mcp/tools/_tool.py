@@ -13,6 +13,7 @@ from copilot_mcp.tools.names import KnownNames
 
 if TYPE_CHECKING:  # graph is imported by the tools that need it; this file only names it
     from copilot_mcp.graph import GraphClient
+    from copilot_mcp.tools.quota import Quota
 
 __all__ = ["SIMULATED", "Tool", "ToolContext", "ToolResult"]
 
@@ -41,6 +42,7 @@ class ToolContext:
 
     Attributes:
         open_graph: gives the one Graph client; raises `SettingsError` where the settings do not allow one.
+        open_quota: gives the person's count of retrievals; raises as `open_graph` does.
         settings: the decided values.
         now: the clock, aware and in UTC.
         monotonic: seconds that never run backwards, for intervals.
@@ -49,6 +51,7 @@ class ToolContext:
     """
 
     open_graph: "Callable[[], Awaitable[GraphClient]]"
+    open_quota: "Callable[[], Awaitable[Quota]]"
     settings: Settings
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
