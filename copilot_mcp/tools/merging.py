@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from copilot_mcp.tools.labels import strictness
 from copilot_mcp.tools.ordering import by_score_and_rank
 from copilot_mcp.tools.short_ids import short_ids
 
@@ -24,21 +25,27 @@ def address_key(url: str) -> str:
     return f"{parts.scheme.lower()}://{parts.netloc.lower()}{path}?{parts.query}"
 
 
-def merged(found: "Mapping[int, Sequence[Hit]]") -> "list[Hit]":
-    """The hits that each request (by its number) found, in the order they came, as one list with short ids."""
+def merged(found: "Mapping[int, Sequence[Hit]]", labels: "Mapping[str, Label]", *, several: bool) -> "list[Hit]":
+    """The hits that each request (by its number) found, in the order they came, as one list with short ids.
+
+    `labels` has every label of the hits by name.
+
+    With `several` requests each hit says which of them found it.
+    """
     documents: dict[str, list[tuple[int, int, Hit]]] = {}
     for number, hits in found.items():
         for rank, hit in enumerate(hits):
             # Without an address there is no telling whether two are one document.
             key = address_key(hit.web_url) if hit.web_url else f"{number}.{rank}"
             documents.setdefault(key, []).append((number, rank, hit))
-    several = len(found) > 1
-    folded = [(key, min(rank for _, rank, _ in same), _folded(same, several)) for key, same in documents.items()]
+    folded = [
+        (key, min(rank for _, rank, _ in same), _folded(same, labels, several)) for key, same in documents.items()
+    ]
     best = by_score_and_rank((_score(hit), rank, (key, hit)) for key, rank, hit in folded)
     return _with_ids(best)
 
 
-def _folded(same: "Sequence[tuple[int, int, Hit]]", several: bool) -> "Hit":
+def _folded(same: "Sequence[tuple[int, int, Hit]]", labels: "Mapping[str, Label]", several: bool) -> "Hit":
     """One hit out of all that are the same document."""
     hits = [hit for _, _, hit in same]
     metadata: dict[str, tuple[str, str]] = {}
@@ -48,11 +55,13 @@ def _folded(same: "Sequence[tuple[int, int, Hit]]", several: bool) -> "Hit":
     pictures: dict[int | None, Thumbnail] = {}
     for picture in (picture for hit in hits for picture in hit.thumbnails or ()):
         pictures.setdefault(picture.page_number, picture)
+    label, title = _strictest(hits, labels), next((hit.title for hit in hits if _is_titled(hit)), hits[0].title)
     update: dict[str, Any] = {
-        "title": next((hit.title for hit in hits if _is_titled(hit)), hits[0].title),
+        "title": title,
         "extracts": _folded_extracts(hits),
-        "resource_metadata": dict(metadata.values()) or None,
-        "sensitivity_label": _strictest(hits),
+        "resource_metadata": _without_title(metadata, title) or None,
+        "label": label,
+        "outside_filter": all(hit.outside_filter for hit in hits) or None,
         "thumbnails": list(pictures.values()) or None,
         "requests": sorted({number for number, _, _ in same}) if several else None,
     }
@@ -76,13 +85,18 @@ def _folded_extracts(hits: "Sequence[Hit]") -> "list[Extract]":
     return by_score_and_rank((extract.relevance_score, rank, extract) for rank, extract in passages.values())
 
 
+def _without_title(metadata: "Mapping[str, tuple[str, str]]", title: str) -> dict[str, str]:
+    """Names and values as they are shown: a title that stands above is not said again."""
+    return {name: value for key, (name, value) in metadata.items() if key != "title" or value != title}
+
+
 def _is_titled(hit: "Hit") -> bool:
     return any(name.casefold() == "title" for name in hit.resource_metadata or ())
 
 
-def _strictest(hits: "Sequence[Hit]") -> "Label | None":
-    labels = [hit.sensitivity_label for hit in hits if hit.sensitivity_label is not None]
-    return max(labels, key=lambda label: -1 if label.priority is None else label.priority, default=None)
+def _strictest(hits: "Sequence[Hit]", labels: "Mapping[str, Label]") -> str | None:
+    found = [labels[hit.label] for hit in hits if hit.label]
+    return min(found, key=strictness).display_name if found else None
 
 
 def _score(hit: "Hit") -> float | None:
