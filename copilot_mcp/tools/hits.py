@@ -44,8 +44,8 @@ class Thumbnail(Part):
 class Hit(Part):
     """One document. `id` comes from its address and is the same whenever the same document comes back.
 
-    `label` is a name out of the result's `sensitivity_labels`, `requests` the numbers of those that found it, where there were
-    several.
+    `label` is a name out of the result's `sensitivity_labels`, `requests` the numbers of those that found it, where
+    there were several.
     """
 
     id: str
@@ -145,6 +145,9 @@ def _metadata(hit: "RetrievalHit", asked: Collection[str], sent: Collection[str]
 
 def _last_part(url: str) -> str:
     """The file's name; where the path says nothing, the whole address."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
     name = unquote(parts.path.rstrip("/").rpartition("/")[2])
     return f"{name}?{parts.query}" if name and parts.query else name or url

@@ -1,6 +1,7 @@
 """The text half of a retrieval: the same facts as its data, as Markdown that costs a model little."""
 
-from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,25 +14,39 @@ __all__ = ["render"]
 
 def render(result: "RetrieveResult") -> str:
     """Each document with its facts in one line and its passages as quotations; what all share is said once."""
-    usual_type = Counter(hit.resource_type for hit in result.hits).most_common(1)[0][0] if result.hits else None
-    blocks = [_heading(result, usual_type)]
-    blocks += [_request_text(each) for each in result.requests or ()]
+    shared = _Shared.by(result.hits)
+    lines = [_heading(result, shared), *map(_request_text, result.requests or ())]
     if result.sensitivity_labels:
-        blocks.append(f"Labels, strictest first: {'; '.join(map(_label_text, result.sensitivity_labels))}")
-    blocks = ["\n".join(blocks)]
-    blocks += [_hit_text(number, hit, usual_type) for number, hit in enumerate(result.hits, 1)]
+        whose = "Label of every hit" if shared.label else "Labels, strictest first"
+        lines.append(f"{whose}: {'; '.join(map(_label_text, result.sensitivity_labels))}")
+    blocks = ["\n".join(lines)]
+    blocks += [_hit_text(hit, shared) for hit in result.hits]
     if result.notes:
         blocks.append("\n".join(f"- Note: {note}" for note in result.notes))
     return "\n\n".join(blocks)
 
 
-def _heading(result: "RetrieveResult", usual_type: str | None) -> str:
-    found = _count(len(result.hits), "hit") + (f" ({usual_type})" if usual_type else "")
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What every hit has in common and need not say itself."""
+
+    resource_type: str | None
+    label: str | None
+
+    @classmethod
+    def by(cls, hits: "Sequence[Hit]") -> "_Shared":
+        types, labels = {hit.resource_type for hit in hits}, {hit.label for hit in hits}
+        return cls(types.pop() if len(types) == 1 else None, labels.pop() if len(labels) == 1 else None)
+
+
+def _heading(result: "RetrieveResult", shared: _Shared) -> str:
+    found = _count(len(result.hits), "hit") + (f" ({shared.resource_type})" if shared.resource_type else "")
     used = f"{_count(result.requests_used, 'request')} used"
+    form = " Below: [id] document, [id score] passage." if result.hits else ""
     if result.requests:
-        return f"{found} of {len(result.requests)} requests; {used}."
+        return f"{found} of {len(result.requests)} requests; {used}.{form}"
     scope = _scope(result.filter_expression, result.filter_honoured)
-    return f"{found} in {result.data_source}{scope}; {used}."
+    return f"{found} in {result.data_source}{scope}; {used}.{form}"
 
 
 def _scope(expression: str | None, honoured: str | None) -> str:
@@ -50,27 +65,26 @@ def _label_text(label: "Label") -> str:
     return f"{label.display_name} ({label.tooltip})" if label.tooltip else label.display_name
 
 
-def _hit_text(number: int, hit: "Hit", usual_type: str | None) -> str:
+def _hit_text(hit: "Hit", shared: _Shared) -> str:
     facts = ["OUTSIDE THE FILTER"] if hit.outside_filter else []
-    facts.append(hit.id)
     if hit.requests:
         facts.append(f"request{'' if len(hit.requests) == 1 else 's'} {', '.join(map(str, hit.requests))}")
-    if hit.resource_type and hit.resource_type != usual_type:
+    if hit.resource_type and hit.resource_type != shared.resource_type:
         facts.append(hit.resource_type)
-    if hit.label:
+    if hit.label and hit.label != shared.label:
         facts.append(f"label {hit.label}")
     facts += [f"{name}: {value}" for name, value in (hit.resource_metadata or {}).items()]
     facts += [f"thumbnail of page {each.page_number}, {each.media_type}" for each in hit.thumbnails or ()]
     if hit.extracts_left_out:
         facts.append(f"{_count(hit.extracts_left_out, 'extract')} left out")
-    lines = [f"{number}. {hit.title} <{hit.web_url}> ({'; '.join(facts)})"]
-    return "\n".join([*lines, *map(_extract_text, hit.extracts)])
+    said = f" ({'; '.join(facts)})" if facts else ""
+    return "\n".join([f"[{hit.id}] {hit.title} <{hit.web_url}>{said}", *map(_extract_text, hit.extracts)])
 
 
 def _extract_text(extract: "Extract") -> str:
     facts = [extract.id]
     if extract.relevance_score is not None:
-        facts.append(f"{extract.relevance_score:.2f}")
+        facts.append(f"{extract.relevance_score:.2f}".removeprefix("0"))
     if extract.page_numbers:
         facts.append(f"p. {', '.join(map(str, extract.page_numbers))}")
     quoted = extract.text.strip().replace("\n", "\n> ")

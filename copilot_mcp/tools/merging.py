@@ -35,8 +35,8 @@ def merged(found: "Mapping[int, Sequence[Hit]]", labels: "Mapping[str, Label]", 
     documents: dict[str, list[tuple[int, int, Hit]]] = {}
     for number, hits in found.items():
         for rank, hit in enumerate(hits):
-            # Without an address there is no telling whether two are one document.
-            key = address_key(hit.web_url) if hit.web_url else f"{number}.{rank}"
+            # Without an address a document is known by its passages alone.
+            key = address_key(hit.web_url) if hit.web_url else "\n".join(_text_key(each.text) for each in hit.extracts)
             documents.setdefault(key, []).append((number, rank, hit))
     folded = [
         (key, min(rank for _, rank, _ in same), _folded(same, labels, several)) for key, same in documents.items()
