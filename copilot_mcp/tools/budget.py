@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 __all__ = ["estimated_tokens", "within_budget"]
 
 HEADS_SHARE = 4
-"""A quarter of a budget may go to the documents' own lines; the rest is for passages."""
+"""A quarter of a budget may go to the documents' own lines, where not all passages fit; the rest is for passages."""
 
 
 def estimated_tokens(text: str) -> int:
@@ -29,8 +29,11 @@ def within_budget(hits: "Sequence[Hit]", budget: int, size: "Callable[[Sequence[
     plain = [hit.model_copy(update={"thumbnails": None}) for hit in hits]
     if size(plain) <= budget:
         return plain
-    documents = max(1, _most(len(plain), lambda count: size(_taken(plain[:count], 0)) <= budget // HEADS_SHARE))
-    shown = plain[:documents]
+    empty = size([])
+    for_heads = empty + max(0, budget - empty) // HEADS_SHARE
+    named = _most(len(plain), lambda count: size(_taken(plain[:count], 0)) <= for_heads)
+    whole = _most(len(plain), lambda count: size(plain[:count]) <= budget)
+    shown = plain[: max(1, named, whole)]
     passages = sum(len(hit.extracts) for hit in shown)
     return _taken(shown, _most(passages, lambda count: size(_taken(shown, count)) <= budget))
 
