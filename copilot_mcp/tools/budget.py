@@ -1,15 +1,18 @@
 """How much of a result a model is shown: whole passages, as many as stay under a budget of tokens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from copilot_mcp.tools.hits import Hit
+    from copilot_mcp.tools.hits import Hit, Part
 
 __all__ = ["estimated_tokens", "within_budget"]
 
 HEADS_SHARE = 4
 """A quarter of a budget may go to the documents' own lines, where not all passages fit; the rest is for passages."""
+
+_LEFT_OUT_TOKENS = 8
+"""What it costs a document to say how many of its passages are missing."""
 
 
 def estimated_tokens(text: str) -> int:
@@ -29,31 +32,47 @@ def within_budget(hits: "Sequence[Hit]", budget: int, size: "Callable[[Sequence[
     plain = [hit.model_copy(update={"thumbnails": None}) for hit in hits]
     if size(plain) <= budget:
         return plain
-    empty = size([])
-    for_heads = empty + max(0, budget - empty) // HEADS_SHARE
-    named = _most(len(plain), lambda count: size(_taken(plain[:count], 0)) <= for_heads)
-    whole = _most(len(plain), lambda count: size(plain[:count]) <= budget)
-    shown = plain[: max(1, named, whole)]
-    passages = sum(len(hit.extracts) for hit in shown)
-    return _taken(shown, _most(passages, lambda count: size(_taken(shown, count)) <= budget))
+    # A result is sized once at the end, as sizing it costs as much as making it; until then its parts are added up.
+    room = budget - size([])
+    heads = [_cost(hit.model_copy(update={"extracts": []})) + _LEFT_OUT_TOKENS for hit in plain]
+    passages = [[_cost(extract) for extract in hit.extracts] for hit in plain]
+    named = _fitting(heads, room / HEADS_SHARE)
+    whole = _fitting((head + sum(costs) for head, costs in zip(heads, passages, strict=True)), room)
+    documents = max(1, named, whole)
+    turns = _turns(plain[:documents])
+    count = _fitting((passages[number][turn] for turn, number in turns), room - sum(heads[:documents]))
+    while size(shown := _taken(plain[:documents], count)) > budget and (count or documents > 1):
+        count, documents = (count - max(1, count // 16), documents) if count else (0, documents - 1)
+    return shown
+
+
+def _cost(part: "Part") -> float:
+    """What a part adds to the larger half, which is nearly always the data."""
+    return estimated_tokens(part.model_dump_json(by_alias=True, exclude_none=True)) + 1 / 3
+
+
+def _fitting(costs: Iterable[float], room: float) -> int:
+    """How many of the costs, from the first on, fit into `room`."""
+    count = 0
+    for cost in costs:
+        room -= cost
+        if room < 0:
+            break
+        count += 1
+    return count
+
+
+def _turns(hits: "Sequence[Hit]") -> list[tuple[int, int]]:
+    """Every passage as (turn, number of the hit), in the order in which they are taken."""
+    return sorted((turn, number) for number, hit in enumerate(hits) for turn in range(len(hit.extracts)))
 
 
 def _taken(hits: "Sequence[Hit]", count: int) -> "list[Hit]":
     """The hits with `count` passages in all, taken in turns."""
-    turns = sorted((turn, number) for number, hit in enumerate(hits) for turn in range(len(hit.extracts)))[:count]
     kept = [0] * len(hits)
-    for _, number in turns:
+    for _, number in _turns(hits)[:count]:
         kept[number] += 1
     return [
         hit.model_copy(update={"extracts": hit.extracts[:n], "extracts_left_out": len(hit.extracts) - n or None})
         for hit, n in zip(hits, kept, strict=True)
     ]
-
-
-def _most(highest: int, fits: Callable[[int], bool]) -> int:
-    """The highest count up to `highest` that fits, 0 when none does."""
-    low = 0
-    while low < highest:
-        middle = (low + highest + 1) // 2
-        low, highest = (middle, highest) if fits(middle) else (low, middle - 1)
-    return low
