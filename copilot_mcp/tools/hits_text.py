@@ -82,13 +82,14 @@ def _hit_text(hit: "Hit", shared: _Shared) -> str:
 
 
 def _extract_text(extract: "Extract") -> str:
+    """The passage alone stands in the quotation; what we know of it stands before."""
     facts = [extract.id]
     if extract.relevance_score is not None:
         facts.append(f"{extract.relevance_score:.2f}".removeprefix("0"))
     if extract.page_numbers:
         facts.append(f"p. {', '.join(map(str, extract.page_numbers))}")
     quoted = extract.text.strip().replace("\n", "\n> ")
-    return f"> [{' '.join(facts)}] {quoted}"
+    return f"[{' '.join(facts)}]\n> {quoted}"
 
 
 def _count(number: int, noun: str) -> str:

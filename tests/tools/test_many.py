@@ -108,7 +108,7 @@ async def test_every_id_stands_in_both_halves(client: Client) -> None:
     ids = [hit["id"] for hit in result["hits"]]
     passages = [extract["id"] for hit in result["hits"] for extract in hit["extracts"]]
     assert [each for each in ids if f"\n[{each}] " not in text] == []
-    assert [each for each in passages if f"> [{each}" not in text] == []
+    assert [each for each in passages if f"\n[{each}" not in text] == []
     assert len({*ids, *passages}) == len(ids) + len(passages)
 
 
