@@ -20,11 +20,18 @@ from copilot_mcp.graph.hits import RetrievalResponse
 from copilot_mcp.graph.refusals import Answer, refusal, retry_after
 from copilot_mcp.graph.retrieval import RetrievalBody
 from copilot_mcp.graph.scopes import RETRIEVAL_SCOPES
-from copilot_mcp.graph.transport import RETRIES, RETRY_CEILING_S, GraphTransport, Operation, backoff
+from copilot_mcp.graph.transport import (
+    RETRIES,
+    RETRIEVAL_LIMIT_S,
+    RETRY_CEILING_S,
+    GraphTransport,
+    Operation,
+    backoff,
+)
 
 ITEMS_PER_BATCH = 20
 
-_BATCH = Operation("batch", repeatable=True, total_s=120)
+_BATCH = Operation("batch", repeatable=True, total_s=RETRIEVAL_LIMIT_S)
 _RETRIED_ITEM_STATUSES = (429, 502, 503, 504)
 _CONSENT_KINDS = ("consent_required", "scopes_missing")
 

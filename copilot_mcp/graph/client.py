@@ -18,7 +18,7 @@ from copilot_mcp.graph.hits import RetrievalResponse
 from copilot_mcp.graph.refusals import Answer, refusal
 from copilot_mcp.graph.retrieval import RetrievalBody
 from copilot_mcp.graph.scopes import CHAT_SCOPES, RETRIEVAL_SCOPES
-from copilot_mcp.graph.transport import Clocks, GraphTransport, Operation, Sent, TokenSource
+from copilot_mcp.graph.transport import RETRIEVAL_LIMIT_S, Clocks, GraphTransport, Operation, Sent, TokenSource
 from copilot_mcp.graph.turn import ChatTurn
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ CHAT_TURN_LIMIT_S = 300.0
 _CREATE = Operation("create conversation", repeatable=False, total_s=60)
 _CHAT = Operation("chat", repeatable=False, total_s=CHAT_TURN_LIMIT_S, on_conversation=True)
 _STREAM = Operation("chatOverStream", repeatable=False, total_s=CHAT_TURN_LIMIT_S, streams=True, on_conversation=True)
-_RETRIEVE = Operation("retrieval", repeatable=True, total_s=120)
+_RETRIEVE = Operation("retrieval", repeatable=True, total_s=RETRIEVAL_LIMIT_S)
 
 _ID_MAX_CHARACTERS = 200
 
@@ -118,10 +118,15 @@ class GraphClient:
         needs and nobody granted.
         """
         results: dict[int, Outcome] = {}
-        for beta in (False, True):
+
+        async def send(beta: bool) -> None:
             numbers = [number for number, body in enumerate(bodies) if body.needs_beta is beta]
             chosen = [bodies[number] for number in numbers]
             results.update(zip(numbers, await retrieve_batch(self._transport, chosen, beta=beta), strict=True))
+
+        async with anyio.create_task_group() as tasks:  # the two versions cannot share a batch, but the time
+            tasks.start_soon(send, False)
+            tasks.start_soon(send, True)
         return [results[number] for number in range(len(bodies))]
 
     def _read(self, model: type[AnswerT], sent: Sent) -> AnswerT:

@@ -61,7 +61,7 @@ def build_server(
     names = KnownNames(settings.names)
 
     def make_context(progress: Callable[[str], Awaitable[None]]) -> ToolContext:
-        return ToolContext(services.graph, services.quota, settings, now, monotonic, progress, names)
+        return ToolContext(services.graph, settings, now, monotonic, progress, names, services.quota)
 
     title = "Microsoft 365 Copilot"
     if settings.simulated:

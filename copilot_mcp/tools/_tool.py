@@ -36,27 +36,34 @@ class ToolResult(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+async def _own_quota() -> "Quota":
+    from copilot_mcp.tools.quota import MemoryStore, Quota
+
+    return Quota(MemoryStore())
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """What a call may use.
 
     Attributes:
         open_graph: gives the one Graph client; raises `SettingsError` where the settings do not allow one.
-        open_quota: gives the person's count of retrievals; raises as `open_graph` does.
         settings: the decided values.
         now: the clock, aware and in UTC.
         monotonic: seconds that never run backwards, for intervals.
         progress: tells the host how far the call has come; does nothing where the host did not ask.
         names: what nicknames stand for: those of the settings, and the labels of hits seen so far.
+        open_quota: gives the person's count of retrievals; raises as `open_graph` does. Left out: each call counts
+            for itself.
     """
 
     open_graph: "Callable[[], Awaitable[GraphClient]]"
-    open_quota: "Callable[[], Awaitable[Quota]]"
     settings: Settings
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     progress: Callable[[str], Awaitable[None]]
     names: KnownNames = field(default_factory=KnownNames)
+    open_quota: "Callable[[], Awaitable[Quota]]" = _own_quota
 
 
 @dataclass(frozen=True, slots=True)

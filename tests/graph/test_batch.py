@@ -285,3 +285,10 @@ async def test_documented_batches_are_read(wire: Any, replies: Any, examples: di
         found = [len(one.retrieval_hits) for one in results if isinstance(one, RetrievalResponse)]
         assert found == [expected["1"], expected["2"]]
         assert wire.bodies()[-1] == entry["request"]["body"]
+
+
+async def test_what_would_pass_the_time_of_a_call_is_not_waited_for(wire: Any) -> None:
+    async with wire.open(batch(lambda item: answered(item, 429, {"error": {}}, **{"Retry-After": "20"}))) as graph:
+        (error,) = await graph.retrieve_many([body("a")])
+    assert isinstance(error, ThrottledError)
+    assert (error.requests_used, error.retry_after, wire.slept) == (3, 20.0, [20.0, 20.0])

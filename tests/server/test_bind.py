@@ -49,7 +49,7 @@ async def call(
         raise AssertionError
 
     def context(progress: Any) -> ToolContext:
-        return ToolContext(no_graph, no_graph, Settings(), lambda: None, lambda: 0.0, progress)
+        return ToolContext(no_graph, Settings(), lambda: None, lambda: 0.0, progress)
 
     server: MCPServer[Any] = MCPServer("probe", tools=[bind(tool(handle), context, simulated=simulated, text=text)])
     async with Client(server, mode=era, client_info=Implementation(name=host[0], version=host[1])) as client:
