@@ -148,13 +148,14 @@ class GraphError(CopilotMcpError):
         return f"{super().__str__()} {wait}".rstrip()
 
     def details(self) -> dict[str, Any]:
-        """Kind, status, code, request id and waiting time, as far as known."""
+        """Kind, status, code, request id, waiting time and requests used, as far as known."""
         facts = {
             "kind": self.kind,
             "status": self.status,
             "code": self.code,
             "requestId": self.request_id,
             "retryAfterSeconds": self.retry_after,
+            "requestsUsed": self.requests_used or None,
         }
         return {name: value for name, value in facts.items() if value not in (None, "")}
 

@@ -23,6 +23,12 @@ class Settings:
         names: nicknames by kind (sites, folders, labels, connections), each with what it stands for.
         allow_property: properties that filters may use although this release does not know them.
         outside: what becomes of hits that lie outside the filter: they are withheld, or shown and marked.
+        text: `auto` shortens the text half of a result to one line for hosts known to show a model both halves,
+            `full` never, `line` always.
+        max_tokens: what a result may cost at most, in estimated tokens (UTF-8 bytes / 3); 0 means no limit.
+        max_requests: how many retrievals one call may ask for.
+        max_requests_per_day: how many may be sent in 24 hours; None means no limit of ours.
+        quota: `warn` says when the hour's retrievals run out, `refuse` also holds to it.
         simulated: this is the simulated tenant, and every answer says so.
     """
 
@@ -37,4 +43,9 @@ class Settings:
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     allow_property: tuple[str, ...] = ()
     outside: Literal["withhold", "mark"] = "withhold"
+    text: Literal["auto", "full", "line"] = "auto"
+    max_tokens: int = 10_000
+    max_requests: int = 3
+    max_requests_per_day: int | None = None
+    quota: Literal["warn", "refuse"] = "warn"
     simulated: bool = False

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp import Client
 
+from copilot_mcp.cli._quota import open_quota, quota_path
 from copilot_mcp.cli._services import GraphServices, open_cache
 from copilot_mcp.cli._simulated import JoinedTenant, StartedTenant
 from copilot_mcp.errors import AuthenticationRequiredError, SettingsError
@@ -122,3 +125,30 @@ async def test_an_account_that_was_signed_out_meanwhile_has_no_identity(
             services._opened = replace(opened, tokens=SignedOut())
             with pytest.raises(AuthenticationRequiredError, match="signed out a moment ago"):
                 await services.identity()
+
+
+async def test_the_count_of_a_person_is_shared_and_outlives_the_process(tmp_path: Path) -> None:
+    real = Settings(client_id="x")
+    now = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
+    await open_quota(real, "megan", tmp_path).take(100, now)
+    assert "about 160 " in (await open_quota(real, "megan", tmp_path).settle(60, throttled=False, now=now) or "")
+    for settings, person in (
+        (real, "adele"),
+        (replace(real, simulated=True), "megan"),
+        (replace(real, cache="memory"), "megan"),
+        (real, None),
+    ):
+        assert await open_quota(settings, person, tmp_path).settle(60, throttled=False, now=now) is None
+    counts = sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".json")
+    assert counts == sorted(quota_path("global", person).name for person in ("megan", "adele"))
+
+
+async def test_a_simulated_tenant_has_one_count_and_keeps_it_nowhere(settings: Settings) -> None:
+    async with GraphServices(settings, StartedTenant(None, "adele", signs_in=True)) as services:
+        assert await services.quota() is await services.quota()
+
+
+async def test_nobody_signed_in_has_a_count_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    async with GraphServices(Settings(client_id="x")) as services:
+        assert await services.quota() is await services.quota()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from copilot_mcp.auth.answers import Account
     from copilot_mcp.auth.credential import Credential
     from copilot_mcp.auth.device_code import SignInAttempt
+    from copilot_mcp.auth.shared_file import SharedFile
     from copilot_mcp.auth.token_cache import MemoryCache, SignInCache, TokenCache, cache_file_name
     from copilot_mcp.auth.transport import LoopbackTransport, open_http
 
@@ -24,6 +25,7 @@ __all__ = [
     "Credential",
     "LoopbackTransport",
     "MemoryCache",
+    "SharedFile",
     "SignInAttempt",
     "SignInCache",
     "TokenCache",
@@ -37,6 +39,7 @@ _HOMES = {
     "Credential": "credential",
     "LoopbackTransport": "transport",
     "MemoryCache": "token_cache",
+    "SharedFile": "shared_file",
     "SignInAttempt": "device_code",
     "SignInCache": "token_cache",
     "TokenCache": "token_cache",

@@ -15,6 +15,7 @@ __all__ = [
     "documents_option",
     "filter_options",
     "log_option",
+    "result_options",
     "settings_from",
     "settings_option",
     "simulation_options",
@@ -97,6 +98,53 @@ filter_options = _all(
         envvar="COPILOT_MCP_OUTSIDE",
         show_envvar=True,
         help="What becomes of hits proven to lie outside the filter.",
+    ),
+)
+
+result_options = _all(
+    click.option(
+        "--max-tokens",
+        type=click.IntRange(min=0),
+        default=10_000,
+        show_default=True,
+        envvar="COPILOT_MCP_MAX_TOKENS",
+        show_envvar=True,
+        help="Most that a retrieval's result may cost a model, in estimated tokens; 0: no limit. Hosts cut at 25000.",
+    ),
+    click.option(
+        "--text",
+        type=click.Choice(["auto", "full", "line"]),
+        default="auto",
+        show_default=True,
+        envvar="COPILOT_MCP_TEXT",
+        show_envvar=True,
+        help="Text of a result beside its structured content: whole, or one line; auto: a line only for hosts known "
+        "to show a model both.",
+    ),
+    click.option(
+        "--max-requests",
+        type=click.IntRange(1, 20),
+        default=3,
+        show_default=True,
+        envvar="COPILOT_MCP_MAX_REQUESTS",
+        show_envvar=True,
+        help="Most retrievals that one call may ask for; each counts, and may be billed.",
+    ),
+    click.option(
+        "--max-requests-per-day",
+        type=click.IntRange(min=1),
+        envvar="COPILOT_MCP_MAX_REQUESTS_PER_DAY",
+        show_envvar=True,
+        help="Most retrievals sent in 24 hours, retries counted; left out: no limit.",
+    ),
+    click.option(
+        "--quota",
+        type=click.Choice(["warn", "refuse"]),
+        default="warn",
+        show_default=True,
+        envvar="COPILOT_MCP_QUOTA",
+        show_envvar=True,
+        help="Warn from 160 of the 200 retrievals an hour on, or also refuse beyond 200. After a 429 both refuse.",
     ),
 )
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from copilot_mcp.auth import Credential, MemoryCache, SignInAttempt, TokenCache
     from copilot_mcp.graph import GraphClient, TokenSource
     from copilot_mcp.tools import OpenTurns
+    from copilot_mcp.tools.quota import Quota
 
 __all__ = ["GraphServices", "LocalTenant", "open_cache", "open_credential", "sign_in_scopes"]
 
@@ -82,6 +83,7 @@ class GraphServices:
         self._opening = anyio.Lock()
         self._opened: _Opened | None = None
         self._turns = OpenTurns()
+        self._quotas: dict[str | None, Quota] = {}
 
     async def __aenter__(self) -> Self:
         await self._turns.__aenter__()
@@ -126,6 +128,21 @@ class GraphServices:
             raise AuthenticationRequiredError("The account was signed out a moment ago.", "Run `copilot-mcp login`.")
         return f"{self._settings.cloud}/{account.tenant_id}/{account.object_id}"
 
+    async def quota(self) -> "Quota":
+        """The count of the person who is signed in; one for all of a simulated tenant.
+
+        Raises:
+            SettingsError: No app registration is set.
+        """
+        from copilot_mcp.cli._quota import open_quota
+
+        opened = await self._open_once()
+        account = None if self._settings.simulated else await opened.credential.account()
+        person = account.home_account_id if account else None
+        if person not in self._quotas:
+            self._quotas[person] = open_quota(self._settings, person)
+        return self._quotas[person]
+
     async def _open_once(self) -> "_Opened":
         async with self._opening:
             if self._opened is None:
@@ -148,7 +165,7 @@ class GraphServices:
             self._stack.push_async_callback(self._tenant.aclose)
             transport = await self._tenant.open()
         http = await self._stack.enter_async_context(open_http(transport))
-        credential = open_credential(self._settings, http)
+        credential = self._credential = open_credential(self._settings, http)
         self._stack.callback(credential.cancel_sign_in)
         tokens: TokenSource = credential
         if self._tenant and self._tenant.signs_in:

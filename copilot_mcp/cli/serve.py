@@ -11,7 +11,14 @@ import click
 
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._names import names_from
-from copilot_mcp.cli._options import account_options, filter_options, log_option, settings_from, simulation_options
+from copilot_mcp.cli._options import (
+    account_options,
+    filter_options,
+    log_option,
+    result_options,
+    settings_from,
+    simulation_options,
+)
 from copilot_mcp.cli._services import GraphServices
 from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
 from copilot_mcp.errors import SettingsError
@@ -86,6 +93,7 @@ LEAST_SECRET_CHARACTERS = 32
     help="IANA time zone for chat calls without locationHint; left out: this machine's.",
 )
 @filter_options
+@result_options
 @account_options
 @simulation_options
 @log_option

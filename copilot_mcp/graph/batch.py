@@ -1,40 +1,58 @@
 """`$batch`: several retrievals in one round trip, each with its own result or error.
 
 A batch saves round trips, not quota: every item counts. Answers come in any order and are joined by id, without
-regard to case. Only items that were throttled or met a busy service are sent again, after the longest wait they ask
-for.
+regard to case. An item that was throttled or met a passing fault is sent again without the others, when the wait that
+it asked for itself is over; what the others brought is kept.
 """
 
 import base64
 import binascii
+import copy
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from copilot_mcp.errors import GraphError, ServiceUnavailableError
+from copilot_mcp.errors import CopilotMcpError, GraphError, ServiceUnavailableError
 from copilot_mcp.graph.hits import RetrievalResponse
 from copilot_mcp.graph.refusals import Answer, refusal, retry_after
 from copilot_mcp.graph.retrieval import RetrievalBody
 from copilot_mcp.graph.scopes import RETRIEVAL_SCOPES
-from copilot_mcp.graph.transport import RETRIES, RETRY_CEILING_S, GraphTransport, Operation, backoff
+from copilot_mcp.graph.transport import (
+    RETRIES,
+    RETRIEVAL_LIMIT_S,
+    RETRY_CEILING_S,
+    GraphTransport,
+    Operation,
+    backoff,
+)
 
 ITEMS_PER_BATCH = 20
 
-_BATCH = Operation("batch", repeatable=True, total_s=120)
-_RETRIED_ITEM_STATUSES = (429, 503)
+_BATCH = Operation("batch", repeatable=True, total_s=RETRIEVAL_LIMIT_S)
+_RETRIED_ITEM_STATUSES = (429, 502, 503, 504)
+_CONSENT_KINDS = ("consent_required", "scopes_missing")
+
+Outcome: TypeAlias = RetrievalResponse | CopilotMcpError
+"""What became of one retrieval: its answer, or the error of Graph or of the sign-in that stands for it."""
 
 
 @dataclass(slots=True)
 class _Item:
-    """One retrieval on its way."""
+    """One retrieval on its way. `due` is the monotonic second at which it is sent again, None when it is settled."""
 
     id: str
     body: RetrievalBody
     sends: int = 0
-    outcome: RetrievalResponse | GraphError | None = None
+    outcome: Outcome | None = None
+    due: float | None = None
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The permissions that its data source needs."""
+        return RETRIEVAL_SCOPES[self.body.data_source]
 
     def request(self) -> dict[str, Any]:
         """The item as the batch wants it."""
@@ -47,9 +65,7 @@ class _Item:
         }
 
 
-async def retrieve_batch(
-    transport: GraphTransport, bodies: Sequence[RetrievalBody], *, beta: bool
-) -> list[RetrievalResponse | GraphError]:
+async def retrieve_batch(transport: GraphTransport, bodies: Sequence[RetrievalBody], *, beta: bool) -> list[Outcome]:
     """Send retrievals in batches of at most twenty; the results stand in the order of the bodies."""
     items = [_Item(str(number), body) for number, body in enumerate(bodies, 1)]
     for start in range(0, len(items), ITEMS_PER_BATCH):
@@ -58,39 +74,54 @@ async def retrieve_batch(
 
 
 async def _settle(transport: GraphTransport, items: list[_Item], version: str) -> None:
-    """Send one batch, then its passing failures again, at most `RETRIES` times."""
-    waiting = items
-    for retries in range(RETRIES):
-        waits = await _send(transport, waiting, version)
-        waiting = [item for item in waiting if item.id in waits]
-        asked = [wait for wait in waits.values() if wait is not None]
-        wait = max(asked, default=backoff(retries, transport.clocks))
-        if not waiting or wait > RETRY_CEILING_S:
-            return
-        await transport.clocks.sleep(wait)
-    await _send(transport, waiting, version)
+    """Send one batch, then each item that met a passing fault again when it is due; the call's time bounds it all."""
+    clocks = transport.clocks
+    deadline = clocks.monotonic() + _BATCH.total_s
+    await _send(transport, items, version, deadline)
+    while waiting := [item for item in items if item.due is not None]:
+        moment = min(item.due for item in waiting if item.due is not None)
+        await clocks.sleep(max(0.0, moment - clocks.monotonic()))
+        due = [item for item in waiting if item.due is not None and item.due <= moment]
+        await _send(transport, due, version, deadline)
 
 
-async def _send(transport: GraphTransport, items: list[_Item], version: str) -> dict[str, float | None]:
-    """Send one envelope, give every item its outcome; return the ids worth another try, each with its wait."""
-    scopes = sorted({scope for item in items for scope in RETRIEVAL_SCOPES[item.body.data_source]})
-    envelope = {"requests": [item.request() for item in items]}
+async def _send(transport: GraphTransport, items: list[_Item], version: str, deadline: float) -> None:
+    """Send items in one envelope and give each its outcome.
+
+    One token serves the whole envelope, so it needs the permissions of all. Where one of them was not granted, every
+    data source is asked for by itself, so that it costs no other its answer.
+    """
+    scopes = sorted({scope for item in items for scope in item.scopes})
     try:
-        sent = await transport.send(_BATCH, f"/{version}/$batch", envelope, scopes)
-    except GraphError as error:
+        await _send_envelope(transport, items, version, scopes, deadline)
+    except CopilotMcpError as error:
+        groups = [[item for item in items if item.scopes == wanted] for wanted in {item.scopes: None for item in items}]
+        if error.kind in _CONSENT_KINDS and len(groups) > 1:
+            for group in groups:
+                await _send(transport, group, version, deadline)
+            return
         for item in items:
-            item.sends += error.requests_used
-            item.outcome = error
-        return {}
+            item.sends += error.requests_used if isinstance(error, GraphError) else 0
+            item.due, item.outcome = None, error
+
+
+async def _send_envelope(
+    transport: GraphTransport, items: list[_Item], version: str, scopes: Sequence[str], deadline: float
+) -> None:
+    envelope = {"requests": [item.request() for item in items]}
+    sent = await transport.send(_BATCH, f"/{version}/$batch", envelope, scopes)
     answers = _by_id(sent.answer.body)
-    waits: dict[str, float | None] = {}
+    now, pause = transport.clocks.monotonic(), backoff(max(item.sends for item in items), transport.clocks)
     for item in items:
         item.sends += sent.requests_used
         answer = answers.get(item.id.casefold())
-        item.outcome = _read(item, answer, transport, sent.request_id)
-        if answer is not None and answer.status in _RETRIED_ITEM_STATUSES:
-            waits[item.id] = retry_after(answer.headers, transport.clocks.now())
-    return waits
+        item.outcome, item.due = _read(item, answer, transport, sent.request_id), None
+        if answer is None or answer.status not in _RETRIED_ITEM_STATUSES or item.sends > RETRIES:
+            continue
+        asked = retry_after(answer.headers, transport.clocks.now())
+        wait = pause if asked is None else asked
+        if wait <= RETRY_CEILING_S and now + wait < deadline:
+            item.due = now + wait
 
 
 def _by_id(body: Any) -> dict[str, Answer]:
@@ -116,9 +147,7 @@ def _item_body(body: Any) -> Any:
         return None
 
 
-def _read(
-    item: _Item, answer: Answer | None, transport: GraphTransport, request_id: str
-) -> RetrievalResponse | GraphError:
+def _read(item: _Item, answer: Answer | None, transport: GraphTransport, request_id: str) -> Outcome:
     if answer is None:
         return ServiceUnavailableError(
             "Microsoft Graph left this request out of its batch answer.", "Try again later.", request_id=request_id
@@ -132,9 +161,11 @@ def _read(
     return refusal(answer, now=transport.clocks.now(), request_id=request_id)
 
 
-def _outcome(item: _Item) -> RetrievalResponse | GraphError:
+def _outcome(item: _Item) -> Outcome:
+    """What became of an item, marked with what it took; an error that several share is not marked for one of them."""
     if isinstance(item.outcome, RetrievalResponse):
         return item.outcome.stamped(item.outcome.request_id, item.sends)
-    error = item.outcome or ServiceUnavailableError("This request was not sent.")
-    error.requests_used = item.sends
+    error = copy.copy(item.outcome) or ServiceUnavailableError("This request was not sent.")
+    if isinstance(error, GraphError):
+        error.requests_used = item.sends
     return error

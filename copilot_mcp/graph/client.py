@@ -12,14 +12,14 @@ from pydantic import ValidationError
 
 from copilot_mcp.errors import ArgumentError, GraphError
 from copilot_mcp.graph._base import GraphAnswer
-from copilot_mcp.graph.batch import retrieve_batch
+from copilot_mcp.graph.batch import Outcome, retrieve_batch
 from copilot_mcp.graph.chat import ChatBody
 from copilot_mcp.graph.conversation import CopilotConversation
 from copilot_mcp.graph.hits import RetrievalResponse
 from copilot_mcp.graph.refusals import Answer, refusal
 from copilot_mcp.graph.retrieval import RetrievalBody
 from copilot_mcp.graph.scopes import CHAT_SCOPES, RETRIEVAL_SCOPES
-from copilot_mcp.graph.transport import Clocks, GraphTransport, Operation, Sent, TokenSource
+from copilot_mcp.graph.transport import RETRIEVAL_LIMIT_S, Clocks, GraphTransport, Operation, Sent, TokenSource
 from copilot_mcp.graph.turn import ChatTurn
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _CHAT = Operation(
     cap_bytes=8 * _MIB,
 )
 _STREAM = Operation("chatOverStream", repeatable=False, total_s=CHAT_TURN_LIMIT_S, streams=True, on_conversation=True)
-_RETRIEVE = Operation("retrieval", repeatable=True, total_s=120, cap_bytes=4 * _MIB)
+_RETRIEVE = Operation("retrieval", repeatable=True, total_s=RETRIEVAL_LIMIT_S, cap_bytes=4 * _MIB)
 _RETRIEVE_PICTURES = replace(_RETRIEVE, cap_bytes=32 * _MIB)
 
 _ID_MAX_CHARACTERS = 200
@@ -123,16 +123,22 @@ class GraphClient:
         sent = await self._transport.send(operation, f"/{version}/copilot/retrieval", body.payload(), scopes)
         return self._read(RetrievalResponse, sent)
 
-    async def retrieve_many(self, bodies: Sequence[RetrievalBody]) -> list[RetrievalResponse | GraphError]:
+    async def retrieve_many(self, bodies: Sequence[RetrievalBody]) -> list[Outcome]:
         """Several retrievals in few round trips, results in the order of the bodies; each is a request of the quota.
 
-        One failure does not cost the others. Errors of the sign-in are raised, as they concern all.
+        Raises nothing of its own: one failure does not cost the others, nor does a permission that one data source
+        needs and nobody granted.
         """
-        results: dict[int, RetrievalResponse | GraphError] = {}
-        for beta in (False, True):
+        results: dict[int, Outcome] = {}
+
+        async def send(beta: bool) -> None:
             numbers = [number for number, body in enumerate(bodies) if body.needs_beta is beta]
             chosen = [bodies[number] for number in numbers]
             results.update(zip(numbers, await retrieve_batch(self._transport, chosen, beta=beta), strict=True))
+
+        async with anyio.create_task_group() as tasks:  # the two versions cannot share a batch, but the time
+            tasks.start_soon(send, False)
+            tasks.start_soon(send, True)
         return [results[number] for number in range(len(bodies))]
 
     def _read(self, model: type[AnswerT], sent: Sent, *, turn: bool = False) -> AnswerT:

@@ -14,7 +14,7 @@ class RetrievalExtract(GraphResource):
     """A passage. `relevance_score` is 0 to 1 and often missing, which says nothing about relevance."""
 
     text: str = ""
-    relevance_score: float | None = None
+    relevance_score: float | None = Field(None, allow_inf_nan=False)
     page_numbers: list[int] = Field(default_factory=list)
 
 

@@ -8,7 +8,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool as SdkTool
@@ -19,6 +19,7 @@ from pydantic import Field
 from copilot_mcp.errors import CopilotMcpError
 from copilot_mcp.quoting import quoted
 from copilot_mcp.server.arguments import read_arguments
+from copilot_mcp.server.halves import shows_both
 from copilot_mcp.server.schema import plain_schema
 from copilot_mcp.tools import SIMULATED, Tool, ToolContext, ToolResult, inert_text
 
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 ERROR_META = "copilot-mcp/error"
 """Where the machine-readable facts of an error stand; error results carry no structured content."""
+
+_BLANK_LINE = "\n\n"
 
 ContextFactory = Callable[[Callable[[str], Any]], ToolContext]
 """Makes the context of one call around its progress function."""
@@ -39,6 +42,7 @@ class BoundTool(SdkTool):
     tool: Any = Field(exclude=True)
     make_context: Any = Field(exclude=True)
     simulated: bool = False
+    text: Literal["auto", "full", "line"] = "auto"
 
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
@@ -49,7 +53,7 @@ class BoundTool(SdkTool):
         try:
             request = read_arguments(self.tool.request, arguments)
             result = await self.tool.handle(request, self.make_context(_progress(context)))
-            return self._answer(result)
+            return self._answer(result, in_line=shows_both(*_client(context), self.text))
         except CopilotMcpError as error:
             outcome = error.kind
             return self._refusal(str(error), error.details(), said=getattr(error, "partial_text", ""))
@@ -64,11 +68,11 @@ class BoundTool(SdkTool):
         finally:
             logger.info("%s: %s in %.0f ms", self.name, outcome, (time.perf_counter() - started) * 1000)
 
-    def _answer(self, result: ToolResult) -> CallToolResult:
-        text = self.tool.render(result)
+    def _answer(self, result: ToolResult, *, in_line: bool) -> CallToolResult:
+        text = f"{self.title}: all of it is in the structured content." if in_line else self.tool.render(result)
         if self.simulated:
             result = result.model_copy(update={"tenant": SIMULATED})
-            text = f"{text}\n\n({SIMULATED}: not Microsoft 365)"
+            text = f"{text}{' ' if in_line else _BLANK_LINE}({SIMULATED}: not Microsoft 365)"
         return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=result.structured())
 
     def _refusal(self, text: str, facts: dict[str, Any], *, said: str = "") -> CallToolResult:
@@ -81,8 +85,14 @@ class BoundTool(SdkTool):
         return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta={ERROR_META: facts})
 
 
-def bind(tool: Tool[Any, Any], make_context: ContextFactory, *, simulated: bool) -> BoundTool:
-    """Make `tool` callable by MCP clients."""
+def bind(
+    tool: Tool[Any, Any],
+    make_context: ContextFactory,
+    *,
+    simulated: bool,
+    text: Literal["auto", "full", "line"] = "auto",
+) -> BoundTool:
+    """Make `tool` callable by MCP clients; `text` is what `halves.shows_both` takes."""
     return BoundTool(
         fn=tool.handle,
         name=tool.name,
@@ -101,7 +111,14 @@ def bind(tool: Tool[Any, Any], make_context: ContextFactory, *, simulated: bool)
         tool=tool,
         make_context=make_context,
         simulated=simulated,
+        text=text,
     )
+
+
+def _client(context: Context[Any, Any]) -> tuple[str, str]:
+    """Name and version of the host, empty where it gave none, as it may in the modern era."""
+    params = context.session.client_params
+    return (params.client_info.name, params.client_info.version) if params else ("", "")
 
 
 def _progress(context: Context[Any, Any]) -> Callable[[str], Any]:

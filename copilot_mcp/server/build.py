@@ -17,6 +17,7 @@ from copilot_mcp.tools.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import GraphClient
+    from copilot_mcp.tools.quota import Quota
 
 __all__ = ["Services", "build_server"]
 
@@ -43,6 +44,10 @@ class Services(Protocol):
     @property
     def turns(self) -> OpenTurns:
         """The chat turns of the process; open as long as the server."""
+        ...
+
+    async def quota(self) -> "Quota":
+        """The signed-in person's count of retrievals."""
         ...
 
 
@@ -77,6 +82,7 @@ def build_server(
             sleep=sleep,
             identity=services.identity,
             turns=services.turns,
+            open_quota=services.quota,
         )
 
     title = "Microsoft 365 Copilot"
@@ -87,7 +93,7 @@ def build_server(
         title=title,
         version=__version__,
         instructions=INSTRUCTIONS,
-        tools=[bind(tool, make_context, simulated=settings.simulated) for tool in TOOLS],
+        tools=[bind(tool, make_context, simulated=settings.simulated, text=settings.text) for tool in TOOLS],
         subscriptions=False,  # the lists never change, so no client need keep a stream open
         cache_hints={
             "tools/list": CacheHint(ttl_ms=_LISTS_LIVE_MS, scope="public"),

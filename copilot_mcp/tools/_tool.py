@@ -16,6 +16,7 @@ from copilot_mcp.tools.turns import OpenTurns
 
 if TYPE_CHECKING:  # graph is imported by the tools that need it; this file only names it
     from copilot_mcp.graph import GraphClient
+    from copilot_mcp.tools.quota import Quota
 
 __all__ = ["SIMULATED", "Tool", "ToolContext", "ToolResult"]
 
@@ -47,6 +48,12 @@ async def nobody() -> str:
     raise AuthenticationRequiredError("Nobody is signed in.", "Run `copilot-mcp login`.")
 
 
+async def _own_quota() -> "Quota":
+    from copilot_mcp.tools.quota import MemoryStore, Quota
+
+    return Quota(MemoryStore())
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """What a call may use.
@@ -61,6 +68,8 @@ class ToolContext:
         sleep: waits so many seconds.
         identity: names the person whom the calls speak for, the same in all their calls and nobody else's.
         turns: the chat turns of the process, which may outlive their call.
+        open_quota: gives the person's count of retrievals; raises as `open_graph` does. Left out: each call counts
+            for itself.
     """
 
     open_graph: "Callable[[], Awaitable[GraphClient]]"
@@ -72,6 +81,7 @@ class ToolContext:
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     identity: Callable[[], Awaitable[str]] = nobody
     turns: OpenTurns = field(default_factory=OpenTurns)
+    open_quota: "Callable[[], Awaitable[Quota]]" = _own_quota
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 if TYPE_CHECKING:
     from copilot_mcp.graph import SearchSensitivityLabelInfo
 
-__all__ = ["Label", "label_of"]
+__all__ = ["Label", "label_of", "strictness"]
 
 
 class Label(BaseModel):
@@ -32,3 +32,8 @@ def label_of(info: "SearchSensitivityLabelInfo | None") -> Label | None:
         priority=info.priority,
         tooltip=info.tooltip,
     )
+
+
+def strictness(label: Label) -> tuple[int, str]:
+    """What sorts labels strictest first; one without a priority comes last."""
+    return (1 if label.priority is None else -label.priority, label.display_name)

@@ -4,6 +4,7 @@ After this, a tool may put a passage into a quotation and a name into a line of 
 over the whole answer and said in one note.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,14 +19,17 @@ if TYPE_CHECKING:
         SearchSensitivityLabelInfo,
     )
 
-__all__ = ["inert_answer", "inert_response", "inert_text"]
+__all__ = ["inert_answer", "inert_responses", "inert_text"]
 
 
-def inert_response(response: "RetrievalResponse") -> "tuple[RetrievalResponse, list[str]]":
-    """The hits with nothing in them that acts, and a note where something was changed."""
+def inert_responses(responses: "Sequence[RetrievalResponse]") -> "tuple[list[RetrievalResponse], list[str]]":
+    """The hits of one call with nothing in them that acts, and a note where something was changed."""
     quoter = Quoter()
-    hits = [_hit(hit, quoter) for hit in response.retrieval_hits]
-    return response.model_copy(update={"retrieval_hits": hits}), quoter.notes()
+    inert = [
+        response.model_copy(update={"retrieval_hits": [_hit(hit, quoter) for hit in response.retrieval_hits]})
+        for response in responses
+    ]
+    return inert, quoter.notes()
 
 
 def inert_answer(

@@ -1,22 +1,39 @@
 """copilot_retrieve: text extracts from the tenant, for the host's model to read."""
 
+import copy
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from copilot_mcp.errors import ArgumentError
+from copilot_mcp.errors import ArgumentError, CopilotMcpError, ThrottledError
 from copilot_mcp.graph import RETRIEVAL_SCOPES, DataSourceConfiguration, RetrievalBody
 from copilot_mcp.tools._tool import Tool, ToolContext
 from copilot_mcp.tools.filter import DataSource
-from copilot_mcp.tools.hits import RetrieveResult, render, result_of
-from copilot_mcp.tools.received import inert_response
-from copilot_mcp.tools.scope import checked_scope
+from copilot_mcp.tools.findings import RetrieveResult, requests_used, result_of
+from copilot_mcp.tools.hits_text import render
+from copilot_mcp.tools.received import inert_responses
+from copilot_mcp.tools.searches import prepared
 
 if TYPE_CHECKING:
-    from copilot_mcp.graph import RetrievalResponse
+    from copilot_mcp.graph import GraphClient, RetrievalResponse
     from copilot_mcp.tools.names import KnownNames
 
 __all__ = ["TOOL", "RetrieveRequest"]
+
+
+_MORE_REQUEST: dict[str, JsonValue] = {
+    "type": "object",
+    "properties": {
+        "queryString": {"type": "string"},
+        "dataSource": {"type": "string"},
+        "filterExpression": {"type": "string"},
+        "dataSourceConfiguration": {"type": "object"},
+    },
+    "required": ["queryString", "dataSource"],
+}
+"""What a model is told of one of `moreRequests`: the rest stands in the call's own arguments, and is read all the
+same."""
 
 
 class RetrieveRequest(RetrievalBody):
@@ -47,81 +64,92 @@ class RetrieveRequest(RetrievalBody):
         None, ge=1, le=25, description="1 to 25 documents, default 25; lower it only to save tokens."
     )
     include_thumbnails: bool | None = Field(None, description="Beta: page numbers and thumbnails.")
+    more_requests: list[RetrievalBody] | None = Field(
+        None,
+        max_length=19,
+        description="More requests, e.g. to other sources, in the same round trip; each counts and has its "
+        "own filter. Members as above.",
+        json_schema_extra={"items": _MORE_REQUEST},
+    )
 
 
 async def retrieve(request: RetrieveRequest, context: ToolContext) -> RetrieveResult:
-    """Check, send once, and hand back what came.
+    """Check every request by itself, send those that may be sent in one go, and hand back what came.
 
     Raises:
-        ArgumentError: Data source and configuration do not fit together.
+        ArgumentError: More requests than the settings allow in one call, or one that contradicts itself.
         FilterError: The filter cannot be read with certainty; nothing was sent.
+        ThrottledError: A limit of the hour or of the day is reached.
         GraphError: The service refused.
     """
-    _check_configuration(request)
-    scope = checked_scope(request.filter_expression, request.data_source, context)
-    configuration, notes = _named_connections(request.data_source_configuration, context.names)
-    metadata = scope.metadata(request.resource_metadata) if scope else request.resource_metadata
-    body = request.model_copy(
-        update={
-            "data_source_configuration": configuration,
-            "filter_expression": scope.text if scope else None,
-            "resource_metadata": metadata,
-        }
+    bodies = _bodies(request)
+    if len(bodies) > context.settings.max_requests:
+        raise ArgumentError(
+            f"This call asks for {len(bodies)} requests; at most {context.settings.max_requests} are allowed in one.",
+            "Nothing was sent. Ask fewer, as each counts and may be billed; the person may raise --max-requests.",
+        )
+    searches = [prepared(body, context) for body in bodies]
+    sendable = [search.body for search in searches if search.refusal is None]
+    if not sendable:
+        raise _one_error([search.refusal for search in searches if search.refusal is not None])
+    graph, quota = await context.open_graph(), await context.open_quota()
+    await quota.take(len(sendable), context.now())
+    answers = iter(await _send(graph, sendable))
+    outcomes = [search.refusal or next(answers) for search in searches]
+    warning = await quota.settle(
+        sum(map(requests_used, outcomes)) - len(sendable),
+        throttled=any(isinstance(each, ThrottledError) for each in outcomes),
+        now=context.now(),
     )
-    graph = await context.open_graph()
-    response, changed = inert_response(await graph.retrieve(body))
-    _learn_labels(response, context.names)
-    return result_of(
-        response,
-        body,
-        [*notes, *changed],
-        scope=scope,
-        asked_metadata=request.resource_metadata,
-        mark_outside=context.settings.outside == "mark",
-    )
+    errors = [each for each in outcomes if isinstance(each, CopilotMcpError)]
+    if len(errors) == len(outcomes):
+        raise _one_error(errors)
+    answered, changed = inert_responses([each for each in outcomes if not isinstance(each, CopilotMcpError)])
+    _learn_labels(answered, context.names)
+    shown = iter(answered)
+    outcomes = [each if isinstance(each, CopilotMcpError) else next(shown) for each in outcomes]
+    return result_of(searches, outcomes, context.settings, [*([warning] if warning else []), *changed])
 
 
-def _named_connections(
-    configuration: DataSourceConfiguration | None, names: "KnownNames"
-) -> tuple[DataSourceConfiguration | None, list[str]]:
-    """The configuration with each connection's nickname replaced by its id, and a note for each of these."""
-    if configuration is None or configuration.external_item is None:
-        return configuration, []
-    notes, connections, known = [], [], names.current()
-    for each in configuration.external_item.connections:
-        connection_id = known.connection(each.connection_id) or each.connection_id
-        if connection_id != each.connection_id:
-            notes.append(f"The connection {each.connection_id} is {connection_id}.")
-        connections.append(each.model_copy(update={"connection_id": connection_id}))
-    external = configuration.external_item.model_copy(update={"connections": connections})
-    return configuration.model_copy(update={"external_item": external}), notes
+def _bodies(request: RetrieveRequest) -> list[RetrievalBody]:
+    """The call's own body, then the others; of the first they take over what says how much to return, no filter."""
+    own = RetrievalBody.model_construct(**{name: getattr(request, name) for name in RetrievalBody.model_fields})
+    inherited = ("resource_metadata", "maximum_number_of_results")
+    return [own] + [
+        more.model_copy(update={name: getattr(own, name) for name in inherited if getattr(more, name) is None})
+        for more in request.more_requests or ()
+    ]
 
 
-def _learn_labels(response: "RetrievalResponse", names: "KnownNames") -> None:
-    for hit in response.retrieval_hits:
+async def _send(graph: "GraphClient", bodies: Sequence[RetrievalBody]) -> "list[RetrievalResponse | CopilotMcpError]":
+    """Send one request as it is and several in a batch; what became of each stands in the order of the bodies."""
+    if len(bodies) > 1:
+        return await graph.retrieve_many(bodies)
+    try:
+        return [await graph.retrieve(bodies[0])]
+    except CopilotMcpError as error:
+        return [error]
+
+
+def _one_error(errors: Sequence[CopilotMcpError]) -> CopilotMcpError:
+    """The one error to raise where every request failed: the first, which then speaks of all."""
+    if len(errors) == 1:
+        return errors[0]
+    error = copy.copy(errors[0])
+    said = dict.fromkeys(map(str, errors))
+    if len(said) > 1:
+        error.message = " ".join(f"({number}) {each}" for number, each in enumerate(map(str, errors), 1))
+        error.hint = ""
+    error.message = f"None of the {len(errors)} requests was answered. {error.message}"
+    return error
+
+
+def _learn_labels(responses: "Sequence[RetrievalResponse]", names: "KnownNames") -> None:
+    for hit in (hit for response in responses for hit in response.retrieval_hits):
         if hit.sensitivity_label:
             names.learn_label(
                 hit.sensitivity_label.display_name or "", hit.sensitivity_label.sensitivity_label_id or ""
             )
-
-
-def _check_configuration(request: RetrieveRequest) -> None:
-    configuration = request.data_source_configuration
-    given = {
-        "externalItem": configuration is not None and configuration.external_item is not None,
-        "sharePointEmbedded": configuration is not None and configuration.share_point_embedded is not None,
-    }
-    for source, present in given.items():
-        if present and source != request.data_source:
-            raise ArgumentError(
-                f"`dataSourceConfiguration.{source}` does not go with `dataSource` {request.data_source}.",
-                f"Leave it out, or set `dataSource` to {source}. Nothing was sent.",
-            )
-    if request.data_source == "sharePointEmbedded" and not given["sharePointEmbedded"]:
-        raise ArgumentError(
-            "`dataSource` sharePointEmbedded needs `dataSourceConfiguration.sharePointEmbedded.containerTypeId`.",
-            "Add the id of the container type. Nothing was sent.",
-        )
 
 
 SIGN_IN_SOURCES = ("sharePoint", "oneDriveBusiness", "externalItem")

@@ -2,13 +2,20 @@
 
 import base64
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import httpx
 import pytest
 
-from copilot_mcp.errors import GraphError, InvalidRequestError, ServiceUnavailableError, ThrottledError
+from copilot_mcp.errors import (
+    AuthenticationError,
+    AuthenticationRequiredError,
+    CopilotMcpError,
+    InvalidRequestError,
+    ServiceUnavailableError,
+    ThrottledError,
+)
 from copilot_mcp.graph import RetrievalBody, RetrievalResponse
 
 pytestmark = pytest.mark.anyio
@@ -40,7 +47,7 @@ def batch(answer: Callable[[Item], Item | None]) -> Callable[[httpx.Request], ht
     return handler
 
 
-def shown(results: list[RetrievalResponse | GraphError]) -> list[Any]:
+def shown(results: list[RetrievalResponse | CopilotMcpError]) -> list[Any]:
     return [
         result.retrieval_hits[0].web_url.rpartition("/")[2] if isinstance(result, RetrievalResponse) else result.kind
         for result in results
@@ -112,7 +119,7 @@ async def test_one_refusal_does_not_cost_the_others(wire: Any) -> None:
     assert (error.status, error.request_id, error.requests_used, len(wire.requests)) == (400, "item", 1, 1)
 
 
-async def test_only_passing_failures_are_sent_again_after_the_longest_wait(wire: Any) -> None:
+async def test_each_passing_failure_is_sent_again_alone_after_its_own_wait(wire: Any) -> None:
     seen: dict[str, int] = {}
 
     def answer(item: Item) -> Item:
@@ -128,12 +135,85 @@ async def test_only_passing_failures_are_sent_again_after_the_longest_wait(wire:
         results = await graph.retrieve_many([body(query) for query in "abcd"])
     assert shown(results) == ["a", "b", "c", "service"]
     assert [result.requests_used for result in results] == [1, 2, 3, 1]
-    assert wire.slept == [9.0, 9.0]
+    assert wire.slept == [4.0, 5.0, 9.0]
     assert [[item["id"] for item in envelope["requests"]] for envelope in wire.bodies()] == [
         ["1", "2", "3", "4"],
-        ["2", "3"],
+        ["2"],
+        ["3"],
         ["3"],
     ]
+
+
+async def test_failures_with_the_same_wait_share_an_envelope(wire: Any) -> None:
+    seen: list[str] = []
+
+    def answer(item: Item) -> Item:
+        seen.append(item["id"])
+        passing = {"1": 502, "2": 504, "3": 429}.get(item["id"], 200) if seen.count(item["id"]) == 1 else 200
+        return answered(item, passing, None if passing == 200 else {"error": {}})
+
+    async with wire.open(batch(answer)) as graph:
+        results = await graph.retrieve_many([body(query) for query in "abcd"])
+    assert (shown(results), wire.slept) == (["a", "b", "c", "d"], [0.5])
+    assert [[item["id"] for item in envelope["requests"]] for envelope in wire.bodies()] == [
+        ["1", "2", "3", "4"],
+        ["1", "2", "3"],
+    ]
+
+
+async def test_one_long_wait_is_given_back_while_another_item_is_sent_again(wire: Any) -> None:
+    seen: list[str] = []
+
+    def answer(item: Item) -> Item:
+        seen.append(item["id"])
+        wait = {"1": "600", "2": "2"}.get(item["id"])
+        return (
+            answered(item, 429, {"error": {}}, **{"Retry-After": wait}) if wait and len(seen) <= 3 else answered(item)
+        )
+
+    async with wire.open(batch(answer)) as graph:
+        results = await graph.retrieve_many([body(query) for query in "abc"])
+    assert (shown(results), wire.slept, seen) == (["throttled", "b", "c"], [2.0], ["1", "2", "3", "2"])
+    assert isinstance(results[0], ThrottledError)
+    assert results[0].retry_after == 600.0
+
+
+async def test_an_ungranted_permission_costs_only_its_own_source(wire: Any) -> None:
+    class Sparing:
+        asked: ClassVar[list[tuple[str, ...]]] = []
+
+        async def token(self, scopes: Sequence[str], *, rejected: str | None = None) -> str:
+            self.asked.append(tuple(scopes))
+            if "ExternalItem.Read.All" in scopes:
+                raise AuthenticationError("Not granted.", kind="consent_required")
+            return "token"
+
+    wire.tokens = Sparing()
+    async with wire.open(batch(answered)) as graph:
+        results = await graph.retrieve_many([body("a"), body("b", "externalItem"), body("c", "oneDriveBusiness")])
+    assert shown(results) == ["a", "consent_required", "c"]
+    assert Sparing.asked[0] == ("ExternalItem.Read.All", "Files.Read.All", "Sites.Read.All")
+    assert [[item["id"] for item in envelope["requests"]] for envelope in wire.bodies()] == [["1", "3"]]
+
+
+async def test_a_sign_in_that_ends_during_a_wait_does_not_cost_what_has_come(wire: Any) -> None:
+    class Ending:
+        calls = 0
+
+        async def token(self, scopes: Sequence[str], *, rejected: str | None = None) -> str:
+            self.calls += 1
+            if self.calls > 1:
+                raise AuthenticationRequiredError("Signed out.")
+            return "token"
+
+    def answer(item: Item) -> Item:
+        busy = item["id"] == "2"
+        return answered(item, 429, {"error": {}}, **{"Retry-After": "1"}) if busy else answered(item)
+
+    wire.tokens = Ending()
+    async with wire.open(batch(answer)) as graph:
+        results = await graph.retrieve_many([body("a"), body("b")])
+    assert shown(results) == ["a", "signed_out"]
 
 
 @pytest.mark.parametrize(("headers", "slept", "sends"), [({}, [0.5, 1.0, 2.0], 4), ({"Retry-After": "60"}, [], 1)])
@@ -205,3 +285,10 @@ async def test_documented_batches_are_read(wire: Any, replies: Any, examples: di
         found = [len(one.retrieval_hits) for one in results if isinstance(one, RetrievalResponse)]
         assert found == [expected["1"], expected["2"]]
         assert wire.bodies()[-1] == entry["request"]["body"]
+
+
+async def test_what_would_pass_the_time_of_a_call_is_not_waited_for(wire: Any) -> None:
+    async with wire.open(batch(lambda item: answered(item, 429, {"error": {}}, **{"Retry-After": "20"}))) as graph:
+        (error,) = await graph.retrieve_many([body("a")])
+    assert isinstance(error, ThrottledError)
+    assert (error.requests_used, error.retry_after, wire.slept) == (3, 20.0, [20.0, 20.0])

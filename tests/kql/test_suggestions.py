@@ -110,6 +110,10 @@ HABITS: dict[str, str | None] = {
     f"{SITE}/HR/": f'Path:"{SITE}/HR/"',
     "Path:contoso.sharepoint.com/sites/HR/": f'Path:"{SITE}/HR/"',
     f'Path:"{SITE}/HR/Docs/Forms/AllItems.aspx?id=1"': f'Path:"{SITE}/HR/Docs/"',
+    f'Path:"{SITE}/HR/Docs/Forms/AllItems.aspx?viewid=1&id=%2Fsites%2FHR%2FDocs%2FTravel%20rules&p=true"': (
+        f'Path:"{SITE}/HR/Docs/Travel rules"'
+    ),
+    f'Path:"{SITE}/HR/_layouts/15/onedrive.aspx?id=/sites/HR/Docs/Plan.docx"': f'Path:"{SITE}/HR/Docs/Plan.docx"',
     'Path:"https://contoso.sharepoint.com/:f:/r/sites/HR/Docs?csf=1"': f'Path:"{SITE}/HR/Docs"',
     'FileType:"application/pdf"': 'FileType:"pdf"',
     "FileType:.docx": 'FileType:"docx"',

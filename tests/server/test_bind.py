@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mcp import Client
 from mcp.server import MCPServer
-from mcp.types import TextContent
+from mcp.types import Implementation, TextContent
 
 from copilot_mcp.errors import FilterError, ThrottledError
 from copilot_mcp.server.bind import bind
@@ -42,15 +42,17 @@ def tool(handle: Handle) -> Tool[Any, Any]:
     )
 
 
-async def call(handle: Handle, era: Any, *, simulated: bool = False) -> Any:
+async def call(
+    handle: Handle, era: Any, *, simulated: bool = False, host: tuple[str, str] = ("probe", "1"), text: Any = "auto"
+) -> Any:
     async def no_graph() -> Any:
         raise AssertionError
 
     def context(progress: Any) -> ToolContext:
         return ToolContext(no_graph, Settings(), lambda: None, lambda: 0.0, progress)
 
-    server: MCPServer[Any] = MCPServer("probe", tools=[bind(tool(handle), context, simulated=simulated)])
-    async with Client(server, mode=era) as client:
+    server: MCPServer[Any] = MCPServer("probe", tools=[bind(tool(handle), context, simulated=simulated, text=text)])
+    async with Client(server, mode=era, client_info=Implementation(name=host[0], version=host[1])) as client:
         return await client.call_tool("probe", {"dataSource": "sharePoint"})
 
 
@@ -63,6 +65,42 @@ async def test_a_result_becomes_text_and_data(era: Any, simulated: bool) -> None
     mark = "\n\n(simulated tenant: not Microsoft 365)" if simulated else ""
     assert result.content == [TextContent(type="text", text=f"42{mark}")]
     assert result.structured_content == {"text": "42"} | ({"tenant": "simulated tenant"} if simulated else {})
+
+
+LINE = "Probe: all of it is in the structured content."
+COPILOT_CLI = "github-copilot-developer"
+
+
+@pytest.mark.parametrize(
+    ("host", "choice", "text"),
+    [
+        (("claude-code", "2.1.280"), "auto", "42"),
+        ((COPILOT_CLI, "1.0.56"), "auto", LINE),
+        ((COPILOT_CLI, "1.1.0-beta.3"), "auto", LINE),
+        ((COPILOT_CLI, "1.0.55"), "auto", "42"),
+        ((COPILOT_CLI, "1.0"), "auto", "42"),
+        ((COPILOT_CLI, "unknown"), "auto", "42"),
+        ((COPILOT_CLI, "1.0.78"), "full", "42"),
+        (("claude-code", "2.1.280"), "line", LINE),
+    ],
+)
+async def test_text_is_one_line_only_where_the_host_shows_both_halves(
+    era: Any, host: tuple[str, str], choice: str, text: str
+) -> None:
+    async def handle(request: BuildFilterRequest, context: ToolContext) -> Answer:
+        return Answer(text="42")
+
+    result = await call(handle, era, host=host, text=choice)
+    assert result.content == [TextContent(type="text", text=text)]
+    assert result.structured_content == {"text": "42"}
+
+
+async def test_one_line_still_says_that_the_tenant_is_simulated(era: Any) -> None:
+    async def handle(request: BuildFilterRequest, context: ToolContext) -> Answer:
+        return Answer(text="42")
+
+    result = await call(handle, era, simulated=True, text="line")
+    assert result.content[0].text == f"{LINE} (simulated tenant: not Microsoft 365)"
 
 
 async def test_an_error_has_its_facts_beside_the_text(era: Any) -> None:

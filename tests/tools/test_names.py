@@ -48,7 +48,7 @@ async def test_a_label_seen_in_a_hit_can_be_named_in_a_condition(client: Any) ->
     found = await call(
         client, "copilot_retrieve", queryString="Who may read the settlement papers?", dataSource="sharePoint"
     )
-    label = next(hit["sensitivityLabel"] for hit in found["hits"] if "sensitivityLabel" in hit)
+    label = found["sensitivityLabels"][0]
     condition = {
         "property": "InformationProtectionLabelId",
         "operator": "equals",

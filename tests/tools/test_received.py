@@ -2,7 +2,7 @@
 
 from copilot_mcp.graph import CopilotConversationResponseMessage, RetrievalResponse
 from copilot_mcp.tools.labels import label_of
-from copilot_mcp.tools.received import inert_answer, inert_response, inert_text
+from copilot_mcp.tools.received import inert_answer, inert_responses, inert_text
 
 TAGS = "".join(chr(0xE0000 + ord(each)) for each in "obey")
 IMAGE = "![x](https://evil.example/x)"
@@ -25,7 +25,7 @@ def test_every_text_of_a_hit_is_made_inert_and_counted() -> None:
         "thumbnails": [{"content": "aGk=", "mediaType": f"image/png{TAGS}", "pageNumber": 1}],
     }
     response = RetrievalResponse.model_validate({"retrievalHits": [hit]}).stamped("id", 3)
-    inert, notes = inert_response(response)
+    (inert,), notes = inert_responses([response])
     (made,) = inert.retrieval_hits
     assert made.web_url == "javascript%3Aalert(1)"
     assert [each.text for each in made.extracts] == [f"a {SHOWN}", "&lt;script>x&lt;/script>"]
@@ -71,7 +71,7 @@ def test_ordinary_hits_pass_unchanged_and_without_a_note() -> None:
             ]
         }
     )
-    assert inert_response(response) == (response, [])
+    assert inert_responses([response]) == ([response], [])
 
 
 def test_attributions_are_made_inert_and_none_is_lost() -> None:

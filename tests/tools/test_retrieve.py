@@ -43,10 +43,11 @@ async def test_both_halves_hold_every_hit_with_its_facts(client: Client) -> None
     assert result["requestsUsed"] == 1
     assert result["hits"]
     for hit in result["hits"]:
-        assert hit["title"] == hit["resourceMetadata"]["title"]
+        assert list(hit["resourceMetadata"]) == ["author"]
+        assert hit["title"] != hit["webUrl"].rsplit("/", 1)[1]
         facts = [hit["title"], hit["webUrl"], hit["id"], hit["resourceType"], hit["resourceMetadata"]["author"]]
-        if "sensitivityLabel" in hit:
-            facts.append(hit["sensitivityLabel"]["displayName"])
+        facts += [hit["label"]] if "label" in hit else []
+        facts += [extract["id"] for extract in hit["extracts"]]
         facts += [line for extract in hit["extracts"] for line in extract["text"].strip().splitlines()]
         assert [fact for fact in facts if fact not in text] == []
     assert "simulated tenant" in text
@@ -126,7 +127,7 @@ async def test_connectors_are_chosen_in_the_configuration(client: Client) -> Non
     assert result["hits"]
     assert {hit["resourceType"] for hit in result["hits"]} == {"externalItem"}
     assert {"contosoit" in hit["webUrl"] for hit in result["hits"]} == {True}
-    assert all("sensitivityLabel" not in hit for hit in result["hits"])
+    assert all("label" not in hit for hit in result["hits"])
 
 
 async def test_thumbnails_are_asked_for_in_beta(client: Client, simulator: Simulator) -> None:

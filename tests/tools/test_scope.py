@@ -116,8 +116,8 @@ async def test_the_label_of_a_hit_counts_as_the_value_of_its_property(client: An
     expression = 'InformationProtectionLabelId="00000000-0000-0000-0000-000000000000"'
     _, everything = await find(client)
     _, result = await find(client, filterExpression=expression)
-    assert [hit for hit in result["hits"] if "sensitivityLabel" in hit] == []
-    assert len(result["hits"]) == len([hit for hit in everything["hits"] if "sensitivityLabel" not in hit])
+    assert [hit for hit in result["hits"] if "label" in hit] == []
+    assert len(result["hits"]) == len([hit for hit in everything["hits"] if "label" not in hit])
 
 
 async def test_a_filter_over_the_length_limit_is_refused(client: Any, simulator: Simulator) -> None:

@@ -1,0 +1,78 @@
+"""How much of a result a model is shown: whole passages, as many as stay under a budget of tokens."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from copilot_mcp.tools.hits import Hit, Part
+
+__all__ = ["estimated_tokens", "within_budget"]
+
+HEADS_SHARE = 4
+"""A quarter of a budget may go to the documents' own lines, where not all passages fit; the rest is for passages."""
+
+_LEFT_OUT_TOKENS = 8
+"""What it costs a document to say how many of its passages are missing."""
+
+
+def estimated_tokens(text: str) -> int:
+    """Tokens of a text, estimated high: UTF-8 bytes / 3. Exact counts differ by model."""
+    return -(-len(text.encode("utf-8", "surrogatepass")) // 3)
+
+
+def within_budget(hits: "Sequence[Hit]", budget: int, size: "Callable[[Sequence[Hit]], int]") -> "list[Hit]":
+    """The hits, as much of them as `budget` allows; `size` estimates a result that shows the hits it is given.
+
+    Cuts between passages, never inside one. Thumbnails go first. Then each document keeps its own line as far as a
+    quarter of the budget goes, and passages are taken in turns, the best of every document first. Each hit says how
+    many of its own are missing.
+    """
+    if size(hits) <= budget:
+        return list(hits)
+    plain = [hit.model_copy(update={"thumbnails": None}) for hit in hits]
+    if size(plain) <= budget:
+        return plain
+    # A result is sized once at the end, as sizing it costs as much as making it; until then its parts are added up.
+    room = budget - size([])
+    heads = [_cost(hit.model_copy(update={"extracts": []})) + _LEFT_OUT_TOKENS for hit in plain]
+    passages = [[_cost(extract) for extract in hit.extracts] for hit in plain]
+    named = _fitting(heads, room / HEADS_SHARE)
+    whole = _fitting((head + sum(costs) for head, costs in zip(heads, passages, strict=True)), room)
+    documents = max(1, named, whole)
+    turns = _turns(plain[:documents])
+    count = _fitting((passages[number][turn] for turn, number in turns), room - sum(heads[:documents]))
+    while size(shown := _taken(plain[:documents], count)) > budget and (count or documents > 1):
+        count, documents = (count - max(1, count // 16), documents) if count else (0, documents - 1)
+    return shown
+
+
+def _cost(part: "Part") -> float:
+    """What a part adds to the larger half, which is nearly always the data."""
+    return estimated_tokens(part.model_dump_json(by_alias=True, exclude_none=True)) + 1 / 3
+
+
+def _fitting(costs: Iterable[float], room: float) -> int:
+    """How many of the costs, from the first on, fit into `room`."""
+    count = 0
+    for cost in costs:
+        room -= cost
+        if room < 0:
+            break
+        count += 1
+    return count
+
+
+def _turns(hits: "Sequence[Hit]") -> list[tuple[int, int]]:
+    """Every passage as (turn, number of the hit), in the order in which they are taken."""
+    return sorted((turn, number) for number, hit in enumerate(hits) for turn in range(len(hit.extracts)))
+
+
+def _taken(hits: "Sequence[Hit]", count: int) -> "list[Hit]":
+    """The hits with `count` passages in all, taken in turns."""
+    kept = [0] * len(hits)
+    for _, number in _turns(hits)[:count]:
+        kept[number] += 1
+    return [
+        hit.model_copy(update={"extracts": hit.extracts[:n], "extracts_left_out": len(hit.extracts) - n or None})
+        for hit, n in zip(hits, kept, strict=True)
+    ]

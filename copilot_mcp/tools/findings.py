@@ -1,0 +1,172 @@
+"""What copilot_retrieve hands back: the hits of all its searches as one result that stays under a budget."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from copilot_mcp.errors import CopilotMcpError, GraphError
+from copilot_mcp.tools._tool import ToolResult
+from copilot_mcp.tools.advice import causes_of_nothing
+from copilot_mcp.tools.budget import estimated_tokens, within_budget
+from copilot_mcp.tools.hits import Found, Hit, Part, found_by
+from copilot_mcp.tools.hits_text import render
+from copilot_mcp.tools.labels import Label, strictness
+from copilot_mcp.tools.merging import merged
+from copilot_mcp.tools.scope import Honoured
+from copilot_mcp.tools.searches import Search
+
+if TYPE_CHECKING:
+    from copilot_mcp.graph import RetrievalResponse
+    from copilot_mcp.settings import Settings
+
+__all__ = ["AskedRequest", "RetrieveResult", "result_of"]
+
+
+class AskedRequest(Part):
+    """One of several requests: what was sent, and its own result or error, which ends with its kind in brackets.
+
+    Number 1 is the call's own, 2 the first of `moreRequests`.
+    """
+
+    number: int
+    data_source: str
+    filter_expression: str | None = None
+    filter_honoured: str | None = None
+    hits: int | None = None
+    error: str | None = None
+
+
+class RetrieveResult(ToolResult):
+    """Hits, best first, and what was sent to find them."""
+
+    hits: list[Hit]
+    data_source: str | None = None
+    filter_expression: str | None = Field(None, description="As sent.")
+    filter_honoured: Honoured | None = Field(
+        None, description="Whether every hit was shown to lie inside the filter; no: hits lay outside it."
+    )
+    requests: list[AskedRequest] | None = None
+    sensitivity_labels: list[Label] | None = Field(None, description="Strictest first.")
+    requests_used: int = Field(description="Of 200 an hour.")
+    notes: list[str]
+
+
+def result_of(
+    searches: Sequence[Search],
+    outcomes: "Sequence[RetrievalResponse | CopilotMcpError]",
+    settings: "Settings",
+    notes: Sequence[str],
+) -> RetrieveResult:
+    """The published form of what became of the searches, at least one of which was answered.
+
+    `notes` are about the whole call and come last.
+    """
+    mark = settings.outside == "mark"
+    found = {
+        number: found_by(search, outcome, mark_outside=mark)
+        for number, (search, outcome) in enumerate(zip(searches, outcomes, strict=True), 1)
+        if not isinstance(outcome, CopilotMcpError)
+    }
+    labels = {name: label for each in found.values() for name, label in each.labels.items()}
+    hits = merged({number: each.hits for number, each in found.items()}, labels, several=len(searches) > 1)
+    result = RetrieveResult(
+        hits=[],
+        data_source=searches[0].body.data_source if len(searches) == 1 else None,
+        filter_expression=searches[0].body.filter_expression if len(searches) == 1 else None,
+        filter_honoured=_honoured(searches, found),
+        requests=_requests(searches, outcomes, found) if len(searches) > 1 else None,
+        requests_used=sum(requests_used(each) for each in outcomes),
+        notes=[*_search_notes(searches, found), *notes],
+    )
+    return _shown(result, hits, labels, settings.max_tokens)
+
+
+def requests_used(outcome: "RetrievalResponse | CopilotMcpError") -> int:
+    """Requests sent for one search, retries counted."""
+    if isinstance(outcome, CopilotMcpError):
+        return outcome.requests_used if isinstance(outcome, GraphError) else 0
+    return outcome.requests_used
+
+
+def _honoured(searches: Sequence[Search], found: Mapping[int, Found]) -> Honoured | None:
+    """The worst of all; None where no search with a filter was answered."""
+    each = {_own_honoured(search, found.get(number)) for number, search in enumerate(searches, 1)}
+    order: tuple[Honoured, ...] = ("no", "unclear", "yes")
+    return next((verdict for verdict in order if verdict in each), None)
+
+
+def _own_honoured(search: Search, found: Found | None) -> Honoured | None:
+    return search.scope.honoured(found.verdicts) if search.scope and found else None
+
+
+def _requests(
+    searches: Sequence[Search], outcomes: "Sequence[RetrievalResponse | CopilotMcpError]", found: Mapping[int, Found]
+) -> list[AskedRequest]:
+    return [
+        AskedRequest(
+            number=number,
+            data_source=search.body.data_source,
+            filter_expression=None if search.refusal else search.body.filter_expression,
+            filter_honoured=_own_honoured(search, found.get(number)),
+            hits=len(found[number].hits) if number in found else None,
+            error=f"{outcome} [{outcome.kind}]" if isinstance(outcome, CopilotMcpError) else None,
+        )
+        for number, (search, outcome) in enumerate(zip(searches, outcomes, strict=True), 1)
+    ]
+
+
+def _search_notes(searches: Sequence[Search], found: Mapping[int, Found]) -> list[str]:
+    """The notes of every search that was answered, a note that several share once, each with their numbers."""
+    said: dict[str, list[int]] = {}
+    for number, each in found.items():
+        search = searches[number - 1]
+        nothing = [] if each.verdicts else [causes_of_nothing(search.body)]
+        for note in (*search.notes, *each.notes, *nothing):
+            said.setdefault(note, []).append(number)
+    if len(searches) == 1:
+        return list(said)
+    return [
+        f"Request{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}: {note}"
+        for note, numbers in said.items()
+    ]
+
+
+def _shown(result: RetrieveResult, hits: Sequence[Hit], labels: Mapping[str, Label], max_tokens: int) -> RetrieveResult:
+    """The result with as many of the hits as the budget allows, in both of its halves."""
+
+    def complete(shown: Sequence[Hit]) -> RetrieveResult:
+        borne = {hit.label: labels[hit.label] for hit in shown if hit.label}
+        left_out = _left_out(hits, shown, max_tokens)
+        return result.model_copy(
+            update={
+                "hits": list(shown),
+                "sensitivity_labels": sorted(borne.values(), key=strictness) or None,
+                "notes": [*result.notes, *left_out],
+            }
+        )
+
+    def size(shown: Sequence[Hit]) -> int:
+        whole = complete(shown)
+        data = json.dumps(whole.structured(), ensure_ascii=False, separators=(",", ":"))
+        return max(estimated_tokens(data), estimated_tokens(render(whole)))
+
+    return complete(within_budget(hits, max_tokens, size) if max_tokens else hits)
+
+
+def _left_out(hits: Sequence[Hit], shown: Sequence[Hit], max_tokens: int) -> list[str]:
+    """What the budget cost, and how to get it."""
+    all_of_them, kept = (sum(len(hit.extracts) for hit in some) for some in (hits, shown))
+    pictures = sum(len(hit.thumbnails or ()) for hit in hits) - sum(len(hit.thumbnails or ()) for hit in shown)
+    notes = []
+    if pictures:
+        notes.append(f"{pictures} thumbnails left out to stay under {max_tokens:,} tokens; --max-tokens raises that.")
+    if kept < all_of_them or len(shown) < len(hits):
+        documents = f"; {len(hits) - len(shown)} documents are not listed" if len(shown) < len(hits) else ""
+        notes.append(
+            f"{kept} of {all_of_them} extracts shown; the rest was left out to stay under {max_tokens:,} tokens"
+            f"{documents}. For more of one document, ask again with its address in a Path filter; for the rest, ask "
+            "less in one call, or the person raises --max-tokens."
+        )
+    return notes

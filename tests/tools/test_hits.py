@@ -1,0 +1,81 @@
+"""Documents and passages as they are published."""
+
+from typing import Any
+
+import pytest
+
+from copilot_mcp.graph import RetrievalBody, RetrievalResponse
+from copilot_mcp.settings import Settings
+from copilot_mcp.tools.findings import RetrieveResult, result_of
+from copilot_mcp.tools.hits import found_by
+from copilot_mcp.tools.hits_text import render
+from copilot_mcp.tools.searches import Search
+
+URL = "https://contoso.service-now.com/sp?id=kb_article&sys_id=b775c03"
+
+
+def search(asked: tuple[str, ...] = (), proof: tuple[str, ...] = (), **members: Any) -> Search:
+    body = {"queryString": "How is it done?", "dataSource": "externalItem", "resourceMetadata": [*asked, *proof]}
+    return Search(RetrievalBody.model_validate({**body, **members}), asked_metadata=asked)
+
+
+def response(*hits: dict[str, Any]) -> RetrievalResponse:
+    return RetrievalResponse.model_validate({"retrievalHits": hits}).stamped("id", 1)
+
+
+def result(of: Search, *hits: dict[str, Any]) -> RetrieveResult:
+    return result_of([of], [response(*hits)], Settings(), [])
+
+
+def test_metadata_bears_the_names_it_was_asked_for_by() -> None:
+    hit = {"webUrl": URL, "resourceMetadata": {"TicketID": "7", "owners": "John Doe;Jane Doe", "size": "1"}}
+    found = found_by(search(("ticketId", "Owners"), ("Size",)), response(hit), mark_outside=False)
+    assert found.hits[0].resource_metadata == {"ticketId": "7", "Owners": "John Doe;Jane Doe"}
+
+
+def test_a_connector_property_under_its_semantic_label_is_kept() -> None:
+    found = result(search(("Label_Title",)), {"webUrl": URL, "resourceMetadata": {"title": "Corporate VPN"}})
+    assert (found.hits[0].title, found.hits[0].resource_metadata) == ("Corporate VPN", None)
+    assert "Corporate VPN <https://contoso.service-now.com/sp?id=kb_article&sys_id=b775c03>" in render(found)
+
+
+@pytest.mark.parametrize(
+    ("url", "title"),
+    [
+        ("https://x.test/sites/HR/Annual%20leave.docx", "Annual leave.docx"),
+        (URL, "sp?id=kb_article&sys_id=b775c03"),
+        ("https://x.test/", "https://x.test/"),
+        ("https://[bad", "https://[bad"),
+        ("", ""),
+    ],
+)
+def test_a_hit_without_a_title_is_named_by_its_address(url: str, title: str) -> None:
+    assert result(search(), {"webUrl": url}).hits[0].title == title
+
+
+def test_what_every_hit_shares_is_said_once_in_the_text() -> None:
+    label = {"displayName": "General", "sensitivityLabelId": "g", "priority": 1}
+    passage = {"text": "One\n\ntwo", "relevanceScore": 1.0, "pageNumbers": [2, 3]}
+    one = {"webUrl": "https://x.test/1", "extracts": [passage], "resourceType": "listItem", "sensitivityLabel": label}
+    other = {"webUrl": "https://x.test/2", "resourceType": "driveItem"}
+    alone, both = result(search(), one), result(search(), one, other)
+    ids = (alone.hits[0].id, alone.hits[0].extracts[0].id)
+    assert render(alone) == (
+        "1 hit (listItem) in externalItem, no filter; 1 request used. Below: [id] document, [id score] passage.\n"
+        "Label of every hit: General\n\n"
+        f"[{ids[0]}] 1 <https://x.test/1>\n"
+        f"[{ids[1]} 1.00 p. 2, 3]\n"
+        "> One\n> \n> two"
+    )
+    assert "Labels, strictest first: General\n" in render(both)
+    assert "1 <https://x.test/1> (listItem; label General)" in render(both)
+    assert "2 <https://x.test/2> (driveItem)" in render(both)
+
+
+def test_labels_without_a_priority_come_last() -> None:
+    labels = [("a", None), ("b", 1), ("c", 5)]
+    hits = [
+        {"webUrl": f"https://x.test/{name}", "sensitivityLabel": {"displayName": name, "priority": priority}}
+        for name, priority in labels
+    ]
+    assert [label.display_name for label in result(search(), *hits).sensitivity_labels or ()] == ["c", "b", "a"]
