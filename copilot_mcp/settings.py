@@ -16,7 +16,9 @@ class Settings:
         client_id: the app registration; None means that the Graph tools explain how to set it.
         chat: `stream` uses chatOverStream, `sync` the synchronous operation; never one after the other.
         time_zone: IANA name sent when a call has no `locationHint`; None asks the operating system.
-        cache: `plain` keeps the sign-in in a file with mode 0600, `memory` nowhere.
+        profile: name of the sign-in to use, `[a-z0-9][a-z0-9_-]{0,31}`.
+        cache: `auto` keeps the sign-in encrypted where the system can, else in memory; `plain` in a file in clear with
+            mode 0600; `memory` nowhere.
         simulated: this is the simulated tenant, and every answer says so.
     """
 
@@ -25,5 +27,6 @@ class Settings:
     client_id: str | None = None
     chat: Literal["stream", "sync"] = "stream"
     time_zone: str | None = None
-    cache: Literal["plain", "memory"] = "plain"
+    profile: str = "default"
+    cache: Literal["auto", "plain", "memory"] = "auto"
     simulated: bool = False

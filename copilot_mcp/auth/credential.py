@@ -42,7 +42,7 @@ REFUSAL_MEMORY_S = 30.0
 """How long a refusal is repeated without asking, so that a model's retries do not look like an attack to Entra."""
 
 
-_LOCAL_KINDS = ("signed_out", "cache_unsafe", "cache_locked")
+_LOCAL_KINDS = ("signed_out", "cache_unsafe", "cache_locked", "cache_reset", "cache_shut")
 """Refusals that cost Entra nothing, and that the person may have cured a moment later."""
 
 _OPENID_SCOPES = frozenset({"openid", "profile", "offline_access", "email"})
