@@ -71,6 +71,8 @@ class CacheFile:
         """
         data = read_private(self._path, _MAX_FILE)
         if data is None:
+            if self._protection is not None:
+                self._protection.release()
             return Found(Form.NONE)
         form, text = Form.PLAIN, data
         if is_sealed(data):

@@ -72,5 +72,8 @@ class DataProtection:
         if not intact:
             raise NoProtectionError("Windows did not give back what it encrypted", _REMEDY)
 
+    def release(self) -> None:
+        """Nothing: nothing is held."""
+
     def forget(self) -> None:
         """Nothing: the key is Windows' own, and serves other programs too."""

@@ -67,6 +67,9 @@ class Protection(Protocol):
             NoProtectionError: That was not possible.
         """
 
+    def release(self) -> None:
+        """Drop what is in memory for a file that is gone. Never raises."""
+
     def forget(self) -> None:
         """Make every copy of what was encrypted unreadable, as far as that is possible. Never raises."""
 

@@ -121,6 +121,11 @@ class KeyedProtection:
             if self._stored() is None:
                 self._asked(self._store.prove)
 
+    def release(self) -> None:
+        """Drop the key: another process signed out, and deleted it."""
+        with self._lock:
+            self._key = None
+
     def forget(self) -> None:
         """Delete the key, so that copies of the file in a backup stay closed for ever."""
         with self._lock:
