@@ -9,7 +9,16 @@ import click
 from copilot_mcp.auth import CLOUDS
 from copilot_mcp.settings import Settings
 
-__all__ = ["account_options", "documents_option", "log_option", "settings_from", "simulation_options"]
+__all__ = [
+    "account_options",
+    "allow_property_option",
+    "documents_option",
+    "filter_options",
+    "log_option",
+    "settings_from",
+    "settings_option",
+    "simulation_options",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 REAL_CLOUDS = [name for name, cloud in CLOUDS.items() if not cloud.simulated]
@@ -72,6 +81,38 @@ account_options = _all(
         show_envvar=True,
         help="Where the sign-in is kept: encrypted where this system can, else in memory (auto); in a file that only "
         "you can read, NOT encrypted (plain); in memory.",
+    ),
+)
+
+settings_option = click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="COPILOT_MCP_SETTINGS",
+    show_envvar=True,
+    help="Settings file with names for sites, folders, labels and connections, instead of those in the usual places.",
+)
+
+allow_property_option = click.option(
+    "--allow-property",
+    metavar="NAME",
+    multiple=True,
+    envvar="COPILOT_MCP_ALLOW_PROPERTY",
+    show_envvar=True,
+    help="Let filters use a property that this release does not know; may be given several times.",
+)
+
+filter_options = _all(
+    settings_option,
+    allow_property_option,
+    click.option(
+        "--outside",
+        type=click.Choice(["withhold", "mark"]),
+        default="withhold",
+        show_default=True,
+        envvar="COPILOT_MCP_OUTSIDE",
+        show_envvar=True,
+        help="What becomes of hits proven to lie outside the filter.",
     ),
 )
 

@@ -11,7 +11,8 @@ import click
 
 from copilot_mcp.cli._account import warn_of_plain_file
 from copilot_mcp.cli._logs import start_logging
-from copilot_mcp.cli._options import account_options, log_option, settings_from, simulation_options
+from copilot_mcp.cli._names import names_from
+from copilot_mcp.cli._options import account_options, filter_options, log_option, settings_from, simulation_options
 from copilot_mcp.cli._services import GraphServices
 from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
 from copilot_mcp.errors import SettingsError
@@ -67,6 +68,7 @@ LEAST_SECRET_CHARACTERS = 32
     show_envvar=True,
     help="IANA time zone for chat calls without locationHint; left out: this machine's.",
 )
+@filter_options
 @account_options
 @simulation_options
 @log_option
@@ -75,6 +77,7 @@ def command(
     host: str,
     port: int,
     time_zone: str | None,
+    settings_file: Path | None,
     simulate: bool,
     simulate_url: str | None,
     documents: Path | None,
@@ -88,10 +91,11 @@ def command(
     They speak to Microsoft 365, or with --simulate to a simulated tenant. The HTTP server asks for a secret in the
     Authorization header: that of COPILOT_MCP_SECRET (32 characters or more), else a new one, printed at its start.
     """
-    settings = settings_from(time_zone=checked_time_zone(time_zone), **decided)
     local = chosen_tenant(
         simulate=simulate, simulate_url=simulate_url, documents=documents, user=user, signed_out=signed_out
     )
+    names = names_from(settings_file, simulated=local is not None)
+    settings = settings_from(time_zone=checked_time_zone(time_zone), names=names, **decided)
     if local is not None:
         settings = simulated_settings(settings)
     start_logging(log_level)

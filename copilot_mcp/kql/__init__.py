@@ -11,8 +11,10 @@ package reads a filter with certainty or says why it cannot. Standard library on
 from .builder import Built, Condition, ConditionOperator, Group, build
 from .codes import CodeEntry, code_table, codes_page
 from .diagnostics import CODES, Diagnostic
+from .evidence import Verdict, asked_for_proof, verdict
 from .explain import explain
 from .match import Item, judge, matches
+from .names import NAME_KINDS, Names
 from .parser import Parsed, parse
 from .printer import normalise, to_kql
 from .properties import DATA_SOURCES, Properties, Property, SchemaProperty, properties_for
@@ -22,6 +24,7 @@ from .tree_json import from_json, to_json
 __all__ = [
     "CODES",
     "DATA_SOURCES",
+    "NAME_KINDS",
     "Built",
     "CodeEntry",
     "Condition",
@@ -29,11 +32,14 @@ __all__ = [
     "Diagnostic",
     "Group",
     "Item",
+    "Names",
     "Node",
     "Parsed",
     "Properties",
     "Property",
     "SchemaProperty",
+    "Verdict",
+    "asked_for_proof",
     "build",
     "code_table",
     "codes_page",
@@ -46,5 +52,6 @@ __all__ = [
     "properties_for",
     "to_json",
     "to_kql",
+    "verdict",
     "walk",
 ]

@@ -10,6 +10,7 @@ from ._dates import canonical_date, is_relative, keyword, keyword_days, relative
 from ._text_values import check_text
 from ._values import RawValue, is_braced_guid, read_value
 from .diagnostics import Finding, Notes
+from .names import Names
 from .properties import Properties, Property
 from .tree import (
     AnyValue,
@@ -54,9 +55,12 @@ class BadConditionError(Exception):
 class Converter:
     """Turns the values of one condition into nodes."""
 
-    def __init__(self, known: Property, properties: Properties, now: datetime, repaired: Callable[[str], None]) -> None:
+    def __init__(
+        self, known: Property, properties: Properties, names: Names, now: datetime, repaired: Callable[[str], None]
+    ) -> None:
         self._known = known
         self._properties = properties
+        self._names = names
         self._now = now
         self._repaired = repaired
 
@@ -172,15 +176,23 @@ class Converter:
         return BoolValue(truth)
 
     def _text(self, op: Operator, value: str, prefix: bool) -> Value:
-        text = self._shaped(op, value.strip(), prefix)
+        text = self._shaped(op, self._named(value.strip()), prefix)
         problem = text_problem(text, prefix)
         if problem:
             raise BadConditionError("UNREPRESENTABLE_VALUE", f"the value {problem}{self._offer(text)}")
         notes = Notes()
         found = check_text(self._known, op, text + "*" * prefix, True, _NOWHERE, self._properties, notes)
         if found is None:
-            raise _as_error(notes.findings)
+            raise _as_error(notes.findings, self._names.advice(self._known))
         return found
+
+    def _named(self, text: str) -> str:
+        """What a nickname stands for; any other text as it is."""
+        value = self._names.value(self._known, text)
+        if value is None or value == text:
+            return text
+        self._repaired(f"the name {text} stands for {value}")
+        return value
 
     def _offer(self, text: str) -> str:
         if '"' in text and self._known.match in ("words", "filename", "open"):
@@ -208,6 +220,6 @@ def _is_dated(value: str) -> bool:
     return canonical_date(text) is not None or meant_time(text) is not None or is_relative(text)
 
 
-def _as_error(findings: list[Finding]) -> BadConditionError:
+def _as_error(findings: list[Finding], advice: str = "") -> BadConditionError:
     first = next(finding for finding in findings if finding.severity == "error")
-    return BadConditionError(first.code, first.message.rstrip("."))
+    return BadConditionError(first.code, first.message.rstrip(".") + advice)

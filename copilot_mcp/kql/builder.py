@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias, get_args
 from . import _words as words
 from ._conditions import BadConditionError, Converter
 from .diagnostics import CODES, Diagnostic
+from .names import Names
 from .parser import parse
 from .printer import to_kql
 from .properties import Properties
@@ -72,9 +73,15 @@ class Built:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def build(group: Group, properties: Properties, *, now: datetime) -> Built:
-    """The filter that `group` describes. Never raises: what is wrong with a condition becomes a diagnostic."""
-    builder = _Builder(properties, now)
+_NO_NAMES = Names()
+
+
+def build(group: Group, properties: Properties, *, now: datetime, names: Names = _NO_NAMES) -> Built:
+    """The filter that `group` describes. Never raises: what is wrong with a condition becomes a diagnostic.
+
+    A value that is one of `names` is replaced by what it stands for, and the replacement reported as a repair.
+    """
+    builder = _Builder(properties, names, now)
     tree = builder.group(group, "", 0)
     if tree is None and not builder.errors:
         builder.error("EMPTY_FILTER", "There is no condition; leave the filter out.")
@@ -95,8 +102,9 @@ def _unreadable() -> Diagnostic:
 
 
 class _Builder:
-    def __init__(self, properties: Properties, now: datetime) -> None:
+    def __init__(self, properties: Properties, names: Names, now: datetime) -> None:
         self._properties = properties
+        self._names = names
         self._now = now
         self.repairs: list[str] = []
         self.errors: list[Diagnostic] = []
@@ -132,9 +140,9 @@ class _Builder:
     def _condition(self, condition: Condition, place: str) -> Node | None:
         known = self._properties.find(condition.property) if words.NAME.fullmatch(condition.property) else None
         if known is None or known.status == "not queryable":
-            self._refuse_name(condition.property, place, known is not None)
+            self._refuse_name(condition, place, known is not None)
             return None
-        converter = Converter(known, self._properties, self._now, self._reporter(known.name))
+        converter = Converter(known, self._properties, self._names, self._now, self._reporter(known.name))
         try:
             return converter.node(condition.operator, tuple(condition.values))
         except BadConditionError as problem:
@@ -144,11 +152,14 @@ class _Builder:
     def _reporter(self, name: str) -> Callable[[str], None]:
         return lambda repair: self.repairs.append(f"{name}: {repair}")
 
-    def _refuse_name(self, name: str, place: str, forbidden: bool) -> None:
+    def _refuse_name(self, condition: Condition, place: str, forbidden: bool) -> None:
+        name = condition.property
         if forbidden:
             self.error("NOT_QUERYABLE", f"{place}: the schema does not let this property be queried.")
         elif self._properties.names_connection(name):
-            self.error("CONNECTION_IN_FILTER", f"{place}: connections are chosen in dataSourceConfiguration.")
+            known = [found for value in condition.values if (found := self._names.connection(value))]
+            advice = f"; set there connectionId {', '.join(known)}" if known else ""
+            self.error("CONNECTION_IN_FILTER", f"{place}: connections are chosen in dataSourceConfiguration{advice}.")
         else:
             nearest = self._properties.nearest(name)
             advice = f"; meant may be {nearest}" if nearest else ""

@@ -60,8 +60,17 @@ _INTRODUCTIONS: dict[Severity, str] = {
 }
 
 
-def codes_page() -> str:
-    """The table as a page of Markdown: a section for each severity, a heading for each code."""
+def codes_page(code: str | None = None) -> str:
+    """The table as a page of Markdown: a section for each severity, a heading for each code.
+
+    With `code`, the section of that one alone.
+
+    Raises:
+        KeyError: There is no such code.
+    """
+    if code is not None:
+        rows = {row.code: row for row in code_table()}
+        return "\n".join([*_section(rows[code]), f"- Severity: {rows[code].severity}", ""])
     lines = ["# What can be wrong with a filter expression", ""]
     lines += ["Each finding of the check bears one of these codes. A code never changes its meaning."]
     lines += ["Where a correction depends on the day, it is the one of 18 June 2025.", ""]

@@ -98,7 +98,7 @@ def judge(node: Node, item: Item, properties: Properties, *, now: datetime) -> J
 def _term(node: Term, item: Item) -> bool:
     wanted = break_words(node.text)
     texts = [value for name in _FREE_TEXT_PROPERTIES for value in item.values(name)]
-    return any(_contains(break_words(text), wanted, node.prefix) for text in [*texts, item.text])
+    return any(phrase_in(break_words(text), wanted, node.prefix) for text in [*texts, item.text])
 
 
 def _holds(node: Restriction, values: tuple[str, ...], properties: Properties, now: datetime) -> Judgement:
@@ -126,21 +126,22 @@ def _test(
         match: Match = known.match if known is not None else "words"
         return _text_test(match, op, value)
     if isinstance(value, BoolValue):
-        return lambda text: _truth(text) is value.value if _truth(text) is not None else None
+        return lambda text: truth(text) is value.value if truth(text) is not None else None
     if isinstance(value, RangeValue):
         if isinstance(value.start, DateValue | IntervalValue):
-            first, last = _period(value.start, now)[0], _period(value.end, now)[1]
-            return lambda text: _compare(instant_ticks(text), (first, last), ":")
-        low, high = _number(value.start), _number(value.end)
-        return lambda text: _compare(_decimal(text), (low, high), ":")
+            first, last = period_of(value.start, now)[0], period_of(value.end, now)[1]
+            return lambda text: compare(instant_ticks(text), (first, last), ":")
+        low, high = number_of(value.start), number_of(value.end)
+        return lambda text: compare(decimal_of(text), (low, high), ":")
     if isinstance(value, DateValue | IntervalValue):
-        period = _period(value, now)
-        return lambda text: _compare(instant_ticks(text), period, op)
-    number = _number(value)
-    return lambda text: _compare(_decimal(text), (number, number), op)
+        period = period_of(value, now)
+        return lambda text: compare(instant_ticks(text), period, op)
+    number = number_of(value)
+    return lambda text: compare(decimal_of(text), (number, number), op)
 
 
-def _compare(value: Decimal | int | None, limits: _Limits, op: Operator) -> Judgement:
+def compare(value: Decimal | int | None, limits: _Limits, op: Operator) -> Judgement:
+    """Whether a tick or number stands to the limits as `op` says; None where there is none."""
     if value is None:
         return None
     start, end = limits
@@ -153,19 +154,22 @@ def _compare(value: Decimal | int | None, limits: _Limits, op: Operator) -> Judg
     return value >= start if op == ">=" else start <= value <= end
 
 
-def _period(point: Point, now: datetime) -> tuple[int, int]:
+def period_of(point: Point, now: datetime) -> tuple[int, int]:
+    """First and last tick of a date, or of a keyword as `now` has it."""
     if isinstance(point, IntervalValue):
         return keyword_period(point.name, utc(now))
     return literal_period(point.text) if isinstance(point, DateValue) else (0, 0)
 
 
-def _number(point: Point) -> Decimal:
+def number_of(point: Point) -> Decimal:
+    """The number of a literal."""
     if isinstance(point, IntValue):
         return Decimal(point.value)
     return Decimal(point.text) if isinstance(point, NumberValue) else Decimal(0)
 
 
-def _decimal(text: str) -> Decimal | None:
+def decimal_of(text: str) -> Decimal | None:
+    """The number a text holds, or None."""
     try:
         number = Decimal(text.strip())
     except InvalidOperation:
@@ -173,7 +177,8 @@ def _decimal(text: str) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _truth(text: str) -> bool | None:
+def truth(text: str) -> bool | None:
+    """What a text says as a YesNo value, or None."""
     return {"true": True, "1": True, "false": False, "0": False}.get(text.strip().casefold())
 
 
@@ -186,7 +191,7 @@ def _text_test(match: Match, op: Operator, value: TextValue) -> _Test:
     wanted = break_words(value.text)
     if op == "=":
         return lambda text: _equals(break_words(text), wanted, value.prefix)
-    return lambda text: _contains(break_words(text), wanted, value.prefix)
+    return lambda text: phrase_in(break_words(text), wanted, value.prefix)
 
 
 def _path(url: str, wanted: str, op: Operator, prefix: bool) -> bool:
@@ -209,7 +214,7 @@ def break_words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", plain.casefold())
 
 
-def _contains(found: list[str], wanted: list[str], prefix: bool) -> bool:
+def phrase_in(found: list[str], wanted: list[str], prefix: bool = False) -> bool:
     """Whether `wanted` occurs as a phrase."""
     if not wanted:
         return False

@@ -9,8 +9,10 @@ from mcp.server import CacheHint, MCPServer
 
 from copilot_mcp import __version__
 from copilot_mcp.server.bind import bind
+from copilot_mcp.server.resources import add_resources
 from copilot_mcp.settings import Settings
-from copilot_mcp.tools import TOOLS, ToolContext
+from copilot_mcp.tools import TOOLS, KnownNames, ToolContext
+from copilot_mcp.tools.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import GraphClient
@@ -51,13 +53,15 @@ def build_server(
     Listing tools needs no network, no account and no tenant: `services` is touched by the first Graph call only.
     """
 
+    names = KnownNames(settings.names)
+
     def make_context(progress: Callable[[str], Awaitable[None]]) -> ToolContext:
-        return ToolContext(services.graph, settings, now, monotonic, progress)
+        return ToolContext(services.graph, settings, now, monotonic, progress, names)
 
     title = "Microsoft 365 Copilot"
     if settings.simulated:
         title = f"{title} (simulated tenant)"
-    return MCPServer(
+    server: MCPServer[Any] = MCPServer(
         name="copilot-mcp",
         title=title,
         version=__version__,
@@ -66,6 +70,10 @@ def build_server(
         subscriptions=False,  # the lists never change, so no client need keep a stream open
         cache_hints={
             "tools/list": CacheHint(ttl_ms=_LISTS_LIVE_MS, scope="public"),
+            "resources/list": CacheHint(ttl_ms=_LISTS_LIVE_MS, scope="public"),
+            "resources/templates/list": CacheHint(ttl_ms=_LISTS_LIVE_MS, scope="public"),
             "server/discover": CacheHint(ttl_ms=_LISTS_LIVE_MS, scope="public"),
         },
     )
+    add_resources(server, Catalogue(settings, names))
+    return server

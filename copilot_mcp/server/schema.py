@@ -27,10 +27,12 @@ _LENGTHS = {
 def plain_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The schema of `model` without `$ref`, `anyOf`, `oneOf`, type arrays, `format`, defaults and titles.
 
+    A field with `exclude` is taken from callers and not published: nobody need know that it may be sent.
+
     Raises:
         TypeError: The model holds a type without a plain form, such as a union of two types.
     """
-    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    fields = {field.alias or name: field for name, field in model.model_fields.items() if not field.exclude}
     schema: dict[str, Any] = {
         "type": "object",
         "properties": {name: _member(field) for name, field in fields.items()},

@@ -1,7 +1,7 @@
 """What a tool is, and what a call of one is given. Data and plain functions: `server` turns them into MCP."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from copilot_mcp.settings import Settings
+from copilot_mcp.tools.names import KnownNames
 
 if TYPE_CHECKING:  # graph is imported by the tools that need it; this file only names it
     from copilot_mcp.graph import GraphClient
@@ -44,6 +45,7 @@ class ToolContext:
         now: the clock, aware and in UTC.
         monotonic: seconds that never run backwards, for intervals.
         progress: tells the host how far the call has come; does nothing where the host did not ask.
+        names: what nicknames stand for: those of the settings, and the labels of hits seen so far.
     """
 
     open_graph: "Callable[[], Awaitable[GraphClient]]"
@@ -51,6 +53,7 @@ class ToolContext:
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     progress: Callable[[str], Awaitable[None]]
+    names: KnownNames = field(default_factory=KnownNames)
 
 
 @dataclass(frozen=True, slots=True)

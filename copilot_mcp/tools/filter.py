@@ -44,6 +44,20 @@ class FilterCondition(_Arguments):
     values: list[str] = Field(default_factory=list)
 
 
+class ConnectorProperty(_Arguments):
+    """One property of a connection's schema, in Graph's own form; what filters have no use for is read and dropped."""
+
+    name: str = Field(min_length=1)
+    type: str | None = None
+    is_queryable: bool | None = None
+    is_searchable: bool | None = None
+    is_exact_match_required: bool | None = None
+    aliases: list[str] | None = None
+    is_retrievable: bool | None = Field(None, exclude=True)
+    is_refinable: bool | None = Field(None, exclude=True)
+    labels: list[str] | None = Field(None, exclude=True)
+
+
 class BuildFilterRequest(_Arguments):
     """Typed conditions, or one raw expression to check."""
 
@@ -51,12 +65,16 @@ class BuildFilterRequest(_Arguments):
     all: list[FilterCondition] | None = Field(
         None,
         description="Conditions that must all hold. sharePoint, oneDriveBusiness: Author, FileExtension, Filename, "
-        "FileType, InformationProtectionLabelId, LastModifiedTime, ModifiedBy, Path (folder URL), SiteID, Title; "
+        "FileType, InformationProtectionLabelId (id or known name), LastModifiedTime, ModifiedBy, Path (folder URL or "
+        "known name), SiteID, Title; "
         "externalItem: properties of the connection. Dates YYYY-MM-DD or today-30d; between takes two values.",
     )
     any: list[FilterCondition] | None = Field(None, description="Conditions of which at least one must hold.")
     none: list[FilterCondition] | None = Field(None, description="Conditions of which none may hold.")
     expression: str | None = Field(None, description="Instead of conditions: a KQL filter to check and explain.")
+    connector_schema: list[ConnectorProperty] | None = Field(
+        None, description="externalItem: the connection's schema properties, to check names and types."
+    )
 
 
 class FilterDiagnostic(BaseModel):
@@ -97,11 +115,11 @@ async def build_filter(request: BuildFilterRequest, context: ToolContext) -> Bui
         both = "Conditions and `expression` exclude each other." if typed else "There is nothing to build or check."
         raise ArgumentError(both, "Give conditions in `all`, `any` or `none`, or one `expression`.")
 
-    from copilot_mcp.kql import build, parse, properties_for
+    from copilot_mcp.kql import build, parse
 
-    properties = properties_for(request.data_source)
+    properties = _properties(request, context)
     if request.expression is None:
-        built = build(_group(request), properties, now=context.now())
+        built = build(_group(request), properties, now=context.now(), names=context.names.current())
         found = Findings(built.tree, built.text, built.diagnostics)
         return _result(found, list(built.repairs), properties, context)
     parsed = parse(request.expression, properties, now=context.now())
@@ -124,6 +142,21 @@ class Findings:
     text: str | None
     diagnostics: "tuple[Diagnostic, ...]"
     omitted: int = 0
+
+
+def _properties(request: BuildFilterRequest, context: ToolContext) -> "Properties":
+    from copilot_mcp.kql import SchemaProperty, properties_for
+
+    schema = None
+    if request.connector_schema is not None:
+        if request.data_source != "externalItem":
+            raise ArgumentError(
+                f"`connectorSchema` does not go with `dataSource` {request.data_source}.",
+                "Leave it out, or set `dataSource` to externalItem.",
+            )
+        given = [each.model_dump(by_alias=True, exclude_none=True) for each in request.connector_schema]
+        schema = [SchemaProperty.of(each) for each in given]
+    return properties_for(request.data_source, schema, allow=context.settings.allow_property)
 
 
 def _group(request: BuildFilterRequest) -> "Group":

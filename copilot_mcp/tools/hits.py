@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -12,9 +12,11 @@ from pydantic.alias_generators import to_camel
 from copilot_mcp.graph import RetrievalBody
 from copilot_mcp.tools._tool import ToolResult
 from copilot_mcp.tools.labels import Label, label_of
+from copilot_mcp.tools.scope import Honoured, Scope
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import RetrievalHit, RetrievalResponse
+    from copilot_mcp.kql import Verdict
 
 __all__ = ["Hit", "RetrieveResult", "render", "result_of"]
 
@@ -50,6 +52,7 @@ class Hit(_Part):
     resource_metadata: dict[str, str] | None = None
     sensitivity_label: Label | None = None
     thumbnails: list[Thumbnail] | None = None
+    outside_filter: bool | None = Field(None, description="True: proven to lie outside the filter.")
 
 
 class RetrieveResult(ToolResult):
@@ -58,22 +61,63 @@ class RetrieveResult(ToolResult):
     hits: list[Hit]
     data_source: str
     filter_expression: str | None = Field(None, description="As sent.")
+    filter_honoured: Honoured | None = Field(
+        None, description="Whether every hit was shown to lie inside the filter; no: hits lay outside it."
+    )
     requests_used: int = Field(description="Of 200 an hour.")
     notes: list[str]
 
 
-def result_of(response: "RetrievalResponse", body: RetrievalBody, notes: Sequence[str]) -> RetrieveResult:
-    """The published form of an answer to `body`."""
-    said = list(notes)
-    if not response.retrieval_hits:
+def result_of(
+    response: "RetrievalResponse",
+    body: RetrievalBody,
+    notes: Sequence[str],
+    *,
+    scope: Scope | None,
+    asked_metadata: Sequence[str] | None,
+    mark_outside: bool,
+) -> RetrieveResult:
+    """The published form of an answer to `body`.
+
+    Each hit is held against the filter. Those proven to lie outside are left out and counted, or with
+    `mark_outside` shown and marked. Metadata that was asked for only to judge by is not shown.
+    """
+    said = [*notes, *(scope.notes if scope else ())]
+    hidden = _folded(body.resource_metadata) - _folded(asked_metadata)
+    verdicts = [scope.judge(hit) if scope else "inside" for hit in response.retrieval_hits]
+    hits = [
+        _hit(hit, hidden, outside=verdict == "outside")
+        for hit, verdict in zip(response.retrieval_hits, verdicts, strict=True)
+        if verdict != "outside" or mark_outside
+    ]
+    said += _outside_notes(verdicts, mark_outside)
+    if not verdicts:
         said.append(_nothing_found(body))
     return RetrieveResult(
-        hits=_ordered([_hit(hit) for hit in response.retrieval_hits]),
+        hits=_ordered(hits),
         data_source=body.data_source,
         filter_expression=body.filter_expression,
+        filter_honoured=Scope.honoured(verdicts) if scope else None,
         requests_used=response.requests_used,
         notes=said,
     )
+
+
+def _folded(names: Sequence[str] | None) -> set[str]:
+    return {name.casefold() for name in names or ()}
+
+
+def _outside_notes(verdicts: "Sequence[Verdict]", marked: bool) -> list[str]:
+    outside = verdicts.count("outside")
+    if not outside:
+        return []
+    count = f"{outside} hit{'' if outside == 1 else 's'}"
+    if marked:
+        return [f"{count} outside the filter marked as such: the service seems to have ignored it."]
+    return [
+        f"{count} outside the filter {'was' if outside == 1 else 'were'} withheld: the service seems to have "
+        "ignored it."
+    ]
 
 
 def _nothing_found(body: RetrievalBody) -> str:
@@ -84,7 +128,7 @@ def _nothing_found(body: RetrievalBody) -> str:
     )
 
 
-def _hit(hit: "RetrievalHit") -> Hit:
+def _hit(hit: "RetrievalHit", hidden: Collection[str], *, outside: bool) -> Hit:
     return Hit(
         id=_short_id(hit.web_url),
         web_url=hit.web_url,
@@ -94,13 +138,14 @@ def _hit(hit: "RetrievalHit") -> Hit:
             for each in hit.extracts
         ],
         resource_type=hit.resource_type,
-        resource_metadata=hit.resource_metadata or None,
+        resource_metadata={k: v for k, v in hit.resource_metadata.items() if k.casefold() not in hidden} or None,
         sensitivity_label=label_of(hit.sensitivity_label),
         thumbnails=[
             Thumbnail(page_number=each.page_number, media_type=each.media_type, content=each.content)
             for each in hit.thumbnails
         ]
         or None,
+        outside_filter=outside or None,
     )
 
 
@@ -131,6 +176,8 @@ def render(result: RetrieveResult) -> str:
     """The text half: each document with its facts in one line and its passages as quotations."""
     count = f"{len(result.hits)} hit{'' if len(result.hits) == 1 else 's'}"
     scope = f", filter `{result.filter_expression}`" if result.filter_expression else ", no filter"
+    if result.filter_honoured:
+        scope += f", filter honoured: {result.filter_honoured}"
     used = f"{result.requests_used} request{'' if result.requests_used == 1 else 's'} used"
     blocks = [f"{count} in {result.data_source}{scope}; {used}."]
     blocks += [_hit_text(number, hit) for number, hit in enumerate(result.hits, 1)]
@@ -140,7 +187,8 @@ def render(result: RetrieveResult) -> str:
 
 
 def _hit_text(number: int, hit: Hit) -> str:
-    facts = [f"id {hit.id}"]
+    facts = ["OUTSIDE THE FILTER"] if hit.outside_filter else []
+    facts.append(f"id {hit.id}")
     if hit.resource_type:
         facts.append(hit.resource_type)
     if hit.sensitivity_label:

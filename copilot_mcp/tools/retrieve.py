@@ -1,14 +1,19 @@
 """copilot_retrieve: text extracts from the tenant, for the host's model to read."""
 
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from copilot_mcp.errors import ArgumentError, FilterError
+from copilot_mcp.errors import ArgumentError
 from copilot_mcp.graph import RETRIEVAL_SCOPES, DataSourceConfiguration, RetrievalBody
 from copilot_mcp.tools._tool import Tool, ToolContext
-from copilot_mcp.tools.filter import DataSource, reported
+from copilot_mcp.tools.filter import DataSource
 from copilot_mcp.tools.hits import RetrieveResult, render, result_of
+from copilot_mcp.tools.scope import checked_scope
+
+if TYPE_CHECKING:
+    from copilot_mcp.graph import RetrievalResponse
+    from copilot_mcp.tools.names import KnownNames
 
 __all__ = ["TOOL", "RetrieveRequest"]
 
@@ -52,11 +57,51 @@ async def retrieve(request: RetrieveRequest, context: ToolContext) -> RetrieveRe
         GraphError: The service refused.
     """
     _check_configuration(request)
-    canonical, notes = _checked_filter(request, context.now())
-    body = request.model_copy(update={"filter_expression": canonical})
+    scope = checked_scope(request.filter_expression, request.data_source, context)
+    configuration, notes = _named_connections(request.data_source_configuration, context.names)
+    metadata = scope.metadata(request.resource_metadata) if scope else request.resource_metadata
+    body = request.model_copy(
+        update={
+            "data_source_configuration": configuration,
+            "filter_expression": scope.text if scope else None,
+            "resource_metadata": metadata,
+        }
+    )
     graph = await context.open_graph()
     response = await graph.retrieve(body)
-    return result_of(response, body, notes)
+    _learn_labels(response, context.names)
+    return result_of(
+        response,
+        body,
+        notes,
+        scope=scope,
+        asked_metadata=request.resource_metadata,
+        mark_outside=context.settings.outside == "mark",
+    )
+
+
+def _named_connections(
+    configuration: DataSourceConfiguration | None, names: "KnownNames"
+) -> tuple[DataSourceConfiguration | None, list[str]]:
+    """The configuration with each connection's nickname replaced by its id, and a note for each of these."""
+    if configuration is None or configuration.external_item is None:
+        return configuration, []
+    notes, connections, known = [], [], names.current()
+    for each in configuration.external_item.connections:
+        connection_id = known.connection(each.connection_id) or each.connection_id
+        if connection_id != each.connection_id:
+            notes.append(f"The connection {each.connection_id} is {connection_id}.")
+        connections.append(each.model_copy(update={"connection_id": connection_id}))
+    external = configuration.external_item.model_copy(update={"connections": connections})
+    return configuration.model_copy(update={"external_item": external}), notes
+
+
+def _learn_labels(response: "RetrievalResponse", names: "KnownNames") -> None:
+    for hit in response.retrieval_hits:
+        if hit.sensitivity_label:
+            names.learn_label(
+                hit.sensitivity_label.display_name or "", hit.sensitivity_label.sensitivity_label_id or ""
+            )
 
 
 def _check_configuration(request: RetrieveRequest) -> None:
@@ -76,31 +121,6 @@ def _check_configuration(request: RetrieveRequest) -> None:
             "`dataSource` sharePointEmbedded needs `dataSourceConfiguration.sharePointEmbedded.containerTypeId`.",
             "Add the id of the container type. Nothing was sent.",
         )
-
-
-def _checked_filter(request: RetrieveRequest, now: datetime) -> tuple[str | None, list[str]]:
-    """The canonical text of the filter, and a note where it differs from what was given."""
-    if request.filter_expression is None:
-        return None, []
-    from copilot_mcp.kql import parse, properties_for
-
-    parsed = parse(request.filter_expression, properties_for(request.data_source), now=now)
-    found = reported(parsed.diagnostics)
-    if not parsed.valid or parsed.canonical is None:
-        errors = [each for each in found if each.severity == "error"]
-        suggestion = next((each.suggestion for each in errors if each.suggestion), None)
-        remedy = f"Write: {suggestion}" if suggestion else "Check it with build_filter."
-        reasons = dict.fromkeys(f"{each.code}: {each.message}" for each in errors)
-        raise FilterError(
-            "`filterExpression` was not sent, because Microsoft 365 ignores a malformed filter and searches "
-            f"everything. {' '.join(reasons)}",
-            remedy,
-            diagnostics=[each.model_dump(exclude_none=True) for each in found],
-        )
-    notes = list(dict.fromkeys(f"Filter: {each.message}" for each in found if each.severity == "warning"))
-    if parsed.canonical != request.filter_expression:
-        notes.append("The filter was sent in canonical form (`filterExpression`).")
-    return parsed.canonical, notes
 
 
 SIGN_IN_SOURCES = ("sharePoint", "oneDriveBusiness", "externalItem")

@@ -17,7 +17,7 @@ from copilot_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
-TOKENS, BYTES = 1_900, 11_000
+TOKENS, BYTES = 2_200, 12_500
 FORBIDDEN = {"$ref", "$defs", "anyOf", "oneOf", "allOf", "format", "title"}
 
 

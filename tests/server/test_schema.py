@@ -26,12 +26,17 @@ class Outer(BaseModel):
     count: int | None = Field(None, ge=1, le=25)
     names: list[Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]] = Field(max_length=3)
     extra: dict[str, str] | None = Field(None, json_schema_extra={"type": ["object", "null"]})
+    unpublished: str | None = Field(None, exclude=True)
     ratio: float = 0.5
     on: bool = False
 
 
 class Unclear(BaseModel):
     either: int | str
+
+
+UNPUBLISHED = ("unpublished", "isRetrievable", "isRefinable", "labels")
+"""Fields with `exclude`: taken, and not published."""
 
 
 def flattened(node: Any, definitions: dict[str, Any]) -> Any:
@@ -51,7 +56,8 @@ def flattened(node: Any, definitions: dict[str, Any]) -> Any:
     kept = {key: value for key, value in node.items() if key not in LEFT_OUT | {"properties"}}
     plain = {key: flattened(value, definitions) for key, value in kept.items()}
     if "properties" in node:
-        plain["properties"] = {name: flattened(each, definitions) for name, each in node["properties"].items()}
+        published = {name: each for name, each in node["properties"].items() if name not in UNPUBLISHED}
+        plain["properties"] = {name: flattened(each, definitions) for name, each in published.items()}
     return plain
 
 

@@ -157,3 +157,46 @@ async def test_every_filter_of_the_founding_document_is_read(client: Client, nam
     source = "externalItem" if "Label_Title" in expression else "sharePoint"
     _, result = await build(client, dataSource=source, expression=expression)
     assert result["valid"] is True, (expression, result["diagnostics"])
+
+
+SCHEMA = [
+    {"name": "state", "type": "string", "isQueryable": True, "isExactMatchRequired": True, "labels": ["title"]},
+    {"name": "priority", "type": "int64", "isQueryable": "true", "isRefinable": True, "aliases": ["prio"]},
+    {"name": "draft", "type": "string", "isQueryable": False, "isRetrievable": True},
+]
+
+
+async def test_a_connector_schema_checks_names_types_and_aliases(client: Client) -> None:
+    given = {"dataSource": "externalItem", "connectorSchema": SCHEMA}
+    _, unverified = await build(client, dataSource="externalItem", expression="prio>=3")
+    assert [found["code"] for found in unverified["diagnostics"]] == ["PROPERTY_UNVERIFIED"]
+    _, checked = await build(client, expression="PRIO>=3 AND state:open", **given)
+    assert (checked["filterExpression"], checked["diagnostics"]) == ('priority>=3 AND state:"open"', [])
+    _, typed = await build(client, all=[condition("prio", "atLeast", "3")], **given)
+    assert typed["filterExpression"] == "priority>=3"
+    for expression, code in (
+        ("draft:x", "NOT_QUERYABLE"),
+        ("colour:red", "UNKNOWN_PROPERTY"),
+        ("priority:high", "BAD_NUMBER"),
+        ("state>open", "OPERATOR_TYPE_MISMATCH"),
+    ):
+        _, refused = await build(client, expression=expression, **given)
+        assert (refused["valid"], refused["diagnostics"][0]["code"]) == (False, code)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"connectorSchema": SCHEMA}, "`connectorSchema` does not go with `dataSource` sharePoint."),
+        (
+            {"dataSource": "externalItem", "connectorSchema": [{"nam": "x"}]},
+            "`connectorSchema[0].nam` is not an argument; did you mean `connectorSchema[0].name`?",
+        ),
+        ({"dataSource": "externalItem", "connectorSchema": [{"type": "string"}]}, "`connectorSchema[0].name`"),
+    ],
+)
+async def test_a_wrong_connector_schema_is_refused(client: Client, arguments: dict[str, Any], sentence: str) -> None:
+    given = {"dataSource": "sharePoint", "expression": "a:b", **arguments}
+    result = await client.call_tool("build_filter", given)
+    assert result.is_error
+    assert sentence in result.content[0].text

@@ -1,0 +1,244 @@
+"""`copilot-mcp filter`: what it prints, how it ends, and what it reads."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from copilot_mcp.cli import app
+from copilot_mcp.cli._filter_input import MAX_BYTES
+from copilot_mcp.kql import CODES
+
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+SCHEMA = [{"name": "priority", "type": "int64", "isQueryable": True, "aliases": ["prio"]}]
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a `filter` command in a home of its own."""
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "LOCALAPPDATA", "PROGRAMDATA"):
+        monkeypatch.setenv(name, str(tmp_path))
+
+    def invoked(*arguments: str, text: str | bytes | None = None, color: bool = False) -> Result:
+        return CliRunner().invoke(app, ["filter", *arguments], input=text, color=color, prog_name="copilot-mcp")
+
+    return invoked
+
+
+def rows(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_the_readme_shows_what_check_prints(run: Run) -> None:
+    section = README.split("### Filters at the command line")[1]
+    shown = section.split("```console\n")[1].split("```")[0]
+    command, _, output = shown.partition("\n")
+    expression = re.fullmatch(r"\$ copilot-mcp filter check '(.*)'", command)
+    assert expression is not None
+    result = run("check", expression[1])
+    assert (result.exit_code, result.stdout) == (1, output)
+
+
+def test_a_valid_filter_is_shown_in_the_form_to_send(run: Run) -> None:
+    result = run("check", "filetype:docx")
+    assert (result.exit_code, result.stdout) == (0, 'valid, send it in this form:\n  FileType:"docx"\n')
+    result = run("check", 'FileType:"docx"')
+    assert (result.exit_code, result.stdout) == (0, 'valid\n  FileType:"docx"\n')
+
+
+def test_a_valid_filter_with_a_warning_ends_well(run: Run) -> None:
+    result = run("check", "author:Megan filetype:docx")
+    assert result.exit_code == 0
+    assert "  warning IMPLICIT_AND: " in result.stdout
+    assert '    Write: Author:"Megan" AND FileType:"docx"\n' in result.stdout
+
+
+def test_each_line_of_a_file_is_a_filter(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "filters.txt"
+    file.write_bytes("\ufeff# ours\n\nFileType:docx\r\n  \nTitle:日本語 foo\n".encode())
+    expected = (
+        'Line 3: valid, send it in this form:\n  FileType:"docx"\n'
+        "Line 5: not valid: do not send it, it would be ignored.\n"
+        "  error UNQUOTED_MULTIWORD: Only the first word belongs to Title; quote the whole value.\n"
+        "    Title:日本語 foo\n"
+        "    ^^^^^^^^^^^^^^^^\n"
+        '    Write: Title:"日本語 foo"\n'
+        "2 filters: 1 valid, 1 not valid.\n"
+    )
+    from_file = run("check", "--file", str(file))
+    assert (from_file.exit_code, from_file.stdout) == (1, expected)
+    for arguments in (["check"], ["check", "-"], ["check", "--file", "-"]):
+        piped = run(*arguments, text=file.read_bytes())
+        assert (piped.exit_code, piped.stdout) == (1, expected)
+
+
+def test_json_is_one_object_a_line(run: Run) -> None:
+    result = run("check", "--json", text="FileType:docx\nAuthor eq 'M'\n")
+    assert result.exit_code == 1
+    good, bad = rows(result)
+    assert good == {
+        "line": 1,
+        "expression": "FileType:docx",
+        "dataSource": "sharePoint",
+        "valid": True,
+        "filterExpression": 'FileType:"docx"',
+        "diagnostics": good["diagnostics"],
+        "omitted": 0,
+    }
+    assert {one["severity"] for one in good["diagnostics"]} == {"information"}
+    assert (bad["line"], bad["valid"], bad["filterExpression"]) == (2, False, None)
+    assert bad["diagnostics"][0]["suggestion"] == 'Author:"M"'
+
+
+def test_colours_come_only_where_they_are_asked_for(run: Run) -> None:
+    assert "\x1b[31m" in run("check", "a", color=True).stdout
+    assert "\x1b" not in run("check", "a").stdout
+
+
+def test_what_a_terminal_would_act_on_is_shown_as_a_picture(run: Run) -> None:
+    result = run("check", "Title:\x1b[31mred\x7f \u202eabc")
+    assert "Title:␛[31mred␡ □abc" in result.stdout
+    assert not set("\x1b\x7f\u202e") & set(result.stdout)
+
+
+def test_a_long_filter_is_cut_around_the_finding(run: Run) -> None:
+    result = run("check", " AND ".join(["FileType:pdf"] * 20) + " AND Auther:x")
+    shown = result.stdout.splitlines()
+    assert shown[2] == "    …ND FileType:pdf AND Auther:x"
+    assert shown[3].strip() == "^^^^^^"
+    assert shown[2].index("Auther") == shown[3].index("^")
+
+
+def test_explain_says_what_a_filter_finds(run: Run) -> None:
+    result = run("explain", "LastModifiedTime>=2025-01-01 title:x")
+    assert result.exit_code == 0
+    assert "Items where all of (LastModifiedTime is on or after 2025-01-01 (UTC); Title contains" in result.stdout
+    assert "Today is " in result.stdout
+    assert result.stdout.count("IMPLICIT_AND") == 1
+    path = run("explain", 'Path:"https://contoso.sharepoint.com/sites/HR1"').stdout
+    assert path.count("PATH_NO_TRAILING_SLASH") == 1
+    (row,) = rows(run("explain", "--json", "title:x"))
+    assert row["explanation"] == 'Items where Title contains the word "x". Data source: sharePoint.'
+    (row,) = rows(run("explain", "--json", "title"))
+    assert row["explanation"] is None
+
+
+def test_findings_past_the_limit_are_counted(run: Run) -> None:
+    result = run("check", " AND ".join(f"x{number}" for number in range(60)))
+    assert "10 more findings are not listed." in result.stdout
+
+
+def test_build_writes_the_filter_alone_to_standard_output(run: Run) -> None:
+    result = run(
+        *("build", "--all", "author", "contains", "Megan Bowen", "--any", "FileType", "equals", ".DOCX"),
+        *("--any", "FileType", "equals", "pdf", "--none", "Title", "hasValue", ""),
+        *("--all", "LastModifiedTime", "between", "2025-01-01..2025-03-31"),
+    )
+    assert result.exit_code == 0
+    assert result.stdout == (
+        'Author:"Megan Bowen" AND LastModifiedTime:2025-01-01..2025-03-31 AND '
+        '(FileType="docx" OR FileType="pdf") AND NOT Title:*\n'
+    )
+    assert "Items where all of" in result.stderr
+    assert "  repaired FileType: .DOCX became docx\n" in result.stderr
+
+
+def test_a_condition_that_cannot_be_built_ends_with_status_1(run: Run) -> None:
+    result = run("build", "--all", "Author", "atLeast", "M")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "error OPERATOR_TYPE_MISMATCH: all[0] (Author atLeast)" in result.stderr
+
+
+def test_conditions_come_from_a_file_and_nest(run: Run) -> None:
+    data = {
+        "any": [
+            {"property": "Author", "operator": "equals", "values": ["Megan Bowen"]},
+            {"all": [{"property": "FileType", "operator": "equals", "values": ["pdf", "docx"]}], "none": []},
+        ]
+    }
+    result = run("build", "--conditions", "-", "--json", text=json.dumps(data))
+    (row,) = rows(result)
+    assert result.exit_code == 0
+    assert row["filterExpression"] == 'Author="Megan Bowen" OR FileType="pdf" OR FileType="docx"'
+    assert (row["valid"], row["repairs"], row["diagnostics"], row["omitted"]) == (True, [], [], 0)
+    assert row["explanation"].startswith("Items where any of")
+    (bad,) = rows(run("build", "--json", "--all", "Colour", "equals", "red"))
+    assert (bad["valid"], bad["filterExpression"], bad["explanation"]) == (False, None, None)
+
+
+def test_names_of_a_settings_file_work_in_conditions(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "ours.toml"
+    file.write_text('[names.sites]\nHR = "https://contoso.sharepoint.com/sites/HR/"\n', "utf-8")
+    result = run("build", "--settings", str(file), "--all", "Path", "contains", "hr")
+    assert (result.exit_code, result.stdout) == (0, 'Path:"https://contoso.sharepoint.com/sites/HR/"\n')
+    assert "the name hr stands for" in result.stderr
+
+
+@pytest.mark.parametrize("data", [SCHEMA, {"baseType": "microsoft.graph.externalItem", "properties": SCHEMA}])
+def test_a_connector_schema_is_read_whole_or_as_a_list(run: Run, tmp_path: Path, data: Any) -> None:
+    file = tmp_path / "schema.json"
+    file.write_text(json.dumps(data), "utf-8")
+    result = run("check", "--data-source", "externalItem", "--connector-schema", str(file), "PRIO>=3")
+    assert (result.exit_code, result.stdout) == (0, "valid, send it in this form:\n  priority>=3\n")
+
+
+def test_a_property_can_be_let_through(run: Run) -> None:
+    assert run("check", "Topic:x").exit_code == 1
+    assert run("check", "--allow-property", "Topic", "Topic:x").exit_code == 0
+
+
+def test_codes_explains_every_code_or_one(run: Run) -> None:
+    whole = run("codes")
+    assert whole.exit_code == 0
+    assert [line[4:] for line in whole.stdout.splitlines() if line.startswith("### ")] != []
+    assert sorted(line[4:] for line in whole.stdout.splitlines() if line.startswith("### ")) == sorted(CODES)
+    one = run("codes", "or_window")
+    assert one.stdout.startswith("### OR_WINDOW\n")
+    assert "- Severity: warning\n" in one.stdout
+    assert "\x1b[1m### OR_WINDOW" in run("codes", "or_window", color=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "sentence"),
+    [
+        (["check", "x", "--file", "-"], "", "An expression and --file exclude each other."),
+        (["check"], "\n# only this\n", "There is no filter in the input."),
+        (["check"], b"\xff", "Standard input is not UTF-8 (byte 0)."),
+        (["check", "--file", "none.txt"], "", "The file none.txt cannot be read (No such file or directory)."),
+        (["check"], b"#" * (MAX_BYTES + 1), "Standard input is larger than 16 MiB."),
+        (
+            ["check", "--connector-schema", "-", "x"],
+            "[]",
+            "--connector-schema does not go with --data-source sharePoint",
+        ),
+        (["build"], "", "Give conditions with --all, --any, --none, or a file"),
+        (["build", "--conditions", "-"], "{", "Standard input is no JSON"),
+        (["build", "--conditions", "-"], "[" * 100_000, "Standard input is no JSON"),
+        (["build", "--conditions", "-"], "{}", "The conditions: a group has `all`, `any` or `none`."),
+        (["build", "--conditions", "-"], '{"all": [{"any": 1}]}', "all[0].any is no list."),
+        (["build", "--conditions", "-"], '{"all": [1]}', "all[0]: a condition has `property` and `operator`"),
+        (
+            ["build", "--conditions", "-"],
+            '{"all": [{"property": "A", "operator": "equals", "values": [1]}]}',
+            "all[0]: a condition has",
+        ),
+        (["codes", "NOPE"], "", "There is no code NOPE. There are: "),
+    ],
+)
+def test_wrong_input_is_said(run: Run, arguments: list[str], text: str | bytes, sentence: str) -> None:
+    result = run(*arguments, text=text)
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+
+
+@pytest.mark.parametrize("data", ["1", '{"properties": 1}', "[1]", '[{"type": "string"}]'])
+def test_a_wrong_schema_is_said(run: Run, data: str) -> None:
+    result = run("check", "--data-source", "externalItem", "--connector-schema", "-", "x:y", text=data)
+    assert result.exit_code == 1
+    assert "connector schema" in result.stderr or "has a name" in result.stderr
