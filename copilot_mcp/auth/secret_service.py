@@ -133,10 +133,9 @@ def _connect(limit_s: float, runtime: Path) -> Any:
     """A connection to the session bus on which everything together may take `limit_s` seconds."""
     from jeepney.bus import get_bus
     from jeepney.io.blocking import DBusConnection, prep_socket
-    from secretstorage.util import add_match_rules
 
     class Bounded(DBusConnection):  # type: ignore[misc]  # jeepney ships no types
-        """Every wait of the library ends in `receive`."""
+        """Every wait of the library ends in `receive`, and every prompt begins with `filter`."""
 
         def receive(self, *, timeout: float | None = None) -> Any:
             left = deadline - time.monotonic()
@@ -144,17 +143,20 @@ def _connect(limit_s: float, runtime: Path) -> Any:
                 raise TimeoutError
             return super().receive(timeout=left if timeout is None else min(left, timeout))
 
+        def filter(self, *_: Any, **__: Any) -> Any:
+            raise NoProtectionError(
+                "the keyring wants to ask a person first", "Let copilot-mcp use the keyring without being asked"
+            )
+
     deadline = time.monotonic() + limit_s
     bus = _bus(lambda: str(get_bus("SESSION")), runtime)
     link: socket.socket = prep_socket(bus, timeout=limit_s)
     try:
         link.settimeout(limit_s)
-        connection = Bounded(link)
+        return Bounded(link)
     except BaseException:
         link.close()
         raise
-    add_match_rules(connection)
-    return connection
 
 
 def _bus(named: Callable[[], str], runtime: Path) -> str:

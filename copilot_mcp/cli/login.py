@@ -26,11 +26,17 @@ __all__ = ["command"]
     show_envvar=True,
     help="Try the sign-in at the simulated tenant that runs at this loopback address; nothing is kept.",
 )
+@click.option(
+    "--replace-account",
+    is_flag=True,
+    help="Let another account take the place of the one that this profile belongs to.",
+)
 @account_options
 @log_option
 def command(
     simulate_url: str | None,
     client_id: str | None,
+    replace_account: bool,
     log_level: str,
     **decided: Any,
 ) -> None:
@@ -48,18 +54,19 @@ def command(
         settings = settings_from(client_id=require_client_id(client_id), **decided)
         require_keeping(settings)
     try:
-        anyio.run(_login, settings, joined)
+        anyio.run(_login, settings, joined, replace_account)
     except KeyboardInterrupt:
         raise click.ClickException("Cancelled; nobody was signed in.") from None
 
 
-async def _login(settings: Settings, joined: LocalTenant | None) -> None:
+async def _login(settings: Settings, joined: LocalTenant | None, replace_account: bool) -> None:
     from copilot_mcp.auth import open_http
 
     if joined is not None:
         click.echo("This is a simulated tenant, not Microsoft 365.", err=True)
     async with open_http(await joined.open() if joined else None) as http:
         credential = open_credential(settings, http)
+        credential.replace_account = replace_account
         attempt = await credential.start_sign_in(sign_in_scopes())
         show(attempt)
         account = await credential.finish_sign_in(attempt)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from copilot_mcp.auth.protection import NoProtectionError
-from copilot_mcp.auth.secret_service import LIMIT_S, SecretService
+from copilot_mcp.auth.secret_service import LIMIT_S, RUNTIME, SecretService, _connect
 
 NAME = "0123456789abcdef.json"
 KEY = bytes(range(32))
@@ -105,6 +105,13 @@ def test_locked_keyring_is_told_and_nobody_is_prompted(bus: Any) -> None:
         SecretService(NAME).put(KEY)
     bus.unlock()
     assert SecretService(NAME).get() == KEY
+
+
+def test_keyring_that_wants_to_ask_a_person_is_not_let(bus: Any) -> None:
+    import secretstorage
+
+    with _connect(LIMIT_S, RUNTIME) as connection, pytest.raises(NoProtectionError, match="wants to ask a person"):
+        secretstorage.create_collection(connection, "another")
 
 
 @pytest.mark.parametrize("which", ["daemon", "bus"])

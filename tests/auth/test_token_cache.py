@@ -2,8 +2,6 @@
 
 import os
 import stat
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,33 +14,6 @@ from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
 
 REMOVED = "The saved sign-in could not be read and was removed; sign in again."
 UNSAVED = "The sign-in cannot be saved and is kept in memory only: the disk refuses "
-CHILD = """
-import sys
-from pathlib import Path
-from copilot_mcp.auth.token_cache import TokenCache
-path, name, writes, size = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-cache = TokenCache(path)
-print("ready", flush=True)
-sys.stdin.readline()
-for number in range(writes):
-    def change(content):
-        content.setdefault("AppMetadata", {})[f"{name}-{number % 50}"] = {"client_id": "x" * size}
-        return content
-    cache.update(change)
-    print(number, flush=True)
-"""
-
-
-def child(path: Path, name: str, writes: int, size: int = 10) -> "subprocess.Popen[str]":
-    """A process that writes to the cache when a line is sent to it."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", CHILD, str(path), name, str(writes), str(size)],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
 
 
 def put(cache: TokenCache | MemoryCache, key: str) -> object:
@@ -108,40 +79,6 @@ def test_erase_removes_the_file(path: Path) -> None:
     cache.erase()
     assert (cache.read(), path.exists()) == ({}, False)
     cache.erase()
-
-
-def test_two_processes_lose_no_write(path: Path) -> None:
-    processes = [child(path, name, 30) for name in ("a", "b")]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    for process in processes:
-        process.communicate(timeout=60)
-        assert process.returncode == 0
-    assert keys(TokenCache(path)) == sorted(f"{name}-{number}" for name in ("a", "b") for number in range(30))
-
-
-def test_kill_during_a_save_leaves_a_readable_cache_and_no_litter(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    cache = TokenCache(path)
-    put(cache, "mine")
-    for kill in range(8):
-        with child(path, "theirs", 100_000, size=5_000) as process:
-            assert process.stdout is not None
-            assert process.stdin is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
-            for _ in range(3 + kill):
-                process.stdout.readline()
-            process.kill()
-            process.wait(timeout=10)
-        assert keys(cache)[0] == "mine"
-    put(TokenCache(path), "after")
-    assert sorted(os.listdir(path.parent)) == ["file.json", "file.lock"]
-    assert REMOVED not in caplog.messages
 
 
 @pytest.mark.parametrize(
