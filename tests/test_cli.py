@@ -122,10 +122,12 @@ def test_login_to_an_unsafe_place_says_so_before_it_asks_for_a_code(run: Run, ho
     assert f"chmod 700 {place}" in result.stderr
 
 
-def test_login_at_an_address_that_is_not_loopback_is_refused(run: Run) -> None:
-    result = run("login", "--simulate-url", "http://contoso.example")
+@pytest.mark.parametrize("url", ["http://contoso.example", "nonsense", "http://127.0.0.1:99999", "http://[::1"])
+def test_login_at_an_address_that_is_not_loopback_is_refused(run: Run, url: str) -> None:
+    result = run("login", "--simulate-url", url)
     assert result.exit_code == 1
-    assert "cannot be joined" in result.stderr
+    assert f"--simulate-url {url} cannot be joined: a loopback address such as" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_status_signed_out_ends_with_1_and_says_that_nothing_can_be_kept(run: Run) -> None:

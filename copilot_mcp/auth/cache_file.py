@@ -89,16 +89,14 @@ class CacheFile:
         return Found(Form.DAMAGED) if content is None else Found(form, content, data)
 
     def write(self, text: str, replaced: Found, *, in_clear: bool) -> None:
-        """Put the content in the file's place. Needs the lock.
+        """Put the content in the file's place, encrypted where there is a protection. Needs the lock.
 
         Raises:
             OSError: The disk refuses.
             NoProtectionError: It cannot be encrypted.
         """
         data = text.encode()
-        if not in_clear:
-            if self._protection is None:
-                raise NO_PROTECTION
+        if not in_clear and self._protection is not None:
             data = self._protection.seal(data, replaced.data)
         replace_private(self._path, data)
 

@@ -94,7 +94,7 @@ def _told(error: Exception, limit_s: float) -> tuple[str, str]:
             return "the Python package secretstorage is not installed", "Install copilot-mcp with its dependencies"
         case "TimeoutError":
             return f"the keyring did not answer within {limit_s:g} seconds", _UNLOCK
-        case "LockedException" | "PromptDismissedException":
+        case "LockedException":
             return "the keyring is locked", _UNLOCK
         case "ItemNotFoundException":
             return "the keyring has no default collection", "Make a default keyring"

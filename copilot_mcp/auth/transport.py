@@ -18,6 +18,7 @@ CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0
 WRITE_TIMEOUT_S = 30.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LAST_PORT = 65_535
 
 
 def open_http(
@@ -61,12 +62,13 @@ class LoopbackTransport(httpx.AsyncBaseTransport):
     MSAL insists on https and Graph's client pins its root, so both keep their https names; only the last step is
     redirected here. The Host header stays as the client wrote it. Nothing sent through this transport can leave the
     machine.
+
+    Raises:
+        ValueError: `base_url` is no http address of this machine.
     """
 
     def __init__(self, base_url: str, hosts: Collection[str] = LOOPBACK_HOSTS) -> None:
-        self._base = httpx.URL(base_url)
-        if self._base.scheme != "http" or self._base.host not in _LOOPBACK or self._base.userinfo:
-            raise ValueError("a loopback address such as http://127.0.0.1:8080 is needed")
+        self._base = _loopback_address(base_url)
         self._hosts = frozenset(hosts)
         # Plain http only, so no certificate is loaded; a context without any would refuse every TLS server.
         self._inner = httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False)
@@ -93,3 +95,14 @@ class LoopbackTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._inner.aclose()
+
+
+def _loopback_address(text: str) -> httpx.URL:
+    needed = "a loopback address such as http://127.0.0.1:8080 is needed"
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        raise ValueError(needed) from None
+    if url.scheme != "http" or url.host not in _LOOPBACK or url.userinfo or (url.port or 0) > _LAST_PORT:
+        raise ValueError(needed)
+    return url

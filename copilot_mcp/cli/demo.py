@@ -1,7 +1,9 @@
 """`copilot-mcp demo`: the main job, shown."""
 
+import os
 import sys
 from pathlib import Path
+from shutil import get_terminal_size
 
 import anyio
 import click
@@ -13,6 +15,8 @@ from copilot_mcp.cli._simulated import load_tenant
 __all__ = ["command"]
 
 _LIMIT_S = 120
+_WIDTH = 96
+_LEAST_WIDTH = 40
 
 
 @click.command("demo")
@@ -31,7 +35,9 @@ def command(question: str | None, documents: Path | None, trace: bool, log_level
 
     start_logging(log_level)
     tenant = load_tenant(documents)
-    screen = Screen(click.echo, colour=sys.stdout.isatty())
+    terminal = sys.stdout.isatty()
+    colour = terminal and not os.environ.get("NO_COLOR")
+    screen = Screen(click.echo, colour=colour, width=line_width(get_terminal_size().columns if terminal else None))
 
     async def run() -> None:
         with anyio.fail_after(_LIMIT_S):
@@ -40,9 +46,15 @@ def command(question: str | None, documents: Path | None, trace: bool, log_level
     try:
         anyio.run(run)
     except* CopilotMcpError as group:
-        raise click.ClickException(f"The demo stopped: {_first(group)}") from None
+        raise click.ClickException(f'The demo stopped at "{screen.heading}". {_first(group)}') from None
     except* (TimeoutError, OSError) as group:
-        raise click.ClickException(f"The demo stopped: {_first(group) or f'no end after {_LIMIT_S} s'}") from None
+        reason = str(_first(group)) or f"It had not ended after {_LIMIT_S} s."
+        raise click.ClickException(f'The demo stopped at "{screen.heading}". {reason}') from None
+
+
+def line_width(columns: int | None) -> int:
+    """How wide the lines are on a terminal of so many columns; None where there is no terminal."""
+    return _WIDTH if columns is None else max(_LEAST_WIDTH, min(_WIDTH, columns))
 
 
 def _first(error: BaseException) -> BaseException:

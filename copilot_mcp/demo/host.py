@@ -31,9 +31,9 @@ class Host:
         info = self._client.server_info
         return (info.title or info.name) if info else ""
 
-    async def tools(self) -> list[str]:
-        """Every tool as `name: title`."""
-        return [f"{each.name}: {each.title}" for each in (await self._client.list_tools()).tools]
+    async def tools(self) -> dict[str, str]:
+        """The title of every tool, by its name."""
+        return {each.name: each.title or "" for each in (await self._client.list_tools()).tools}
 
     async def call(
         self,
@@ -46,14 +46,17 @@ class Host:
         """Call a tool; its text and its structured content. `on_text` gets each progress message.
 
         Raises:
-            CopilotMcpError: The tool refused, or did not although `refused` says that it should.
+            CopilotMcpError: The tool refused, or did not although `refused` says that it should, or never answered.
         """
 
         async def report(progress: float, total: float | None, message: str | None) -> None:
             if on_text and message:
                 on_text(message)
 
-        result = await self._client.call_tool(name, arguments, progress_callback=report)
+        try:
+            result = await self._client.call_tool(name, arguments, progress_callback=report)
+        except MCPError as error:
+            raise CopilotMcpError(f"{name} did not answer: {error}.") from error
         text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
         if bool(result.is_error) != refused:
             raise CopilotMcpError(f"{name} was {'refused' if result.is_error else 'not refused'}: {text}")
@@ -65,6 +68,9 @@ async def launched(tenant_url: str, user: str) -> AsyncIterator[Host]:
     """`copilot-mcp serve` as a child process, joined to the tenant at `tenant_url`, signed in as `user`.
 
     The address may hold the tenant's key, so it travels in the environment, which other users cannot see.
+
+    Raises:
+        CopilotMcpError: It does not start.
     """
     parameters = StdioServerParameters(  # -P: a folder of the same name here must not stand in for us
         command=sys.executable,
@@ -77,11 +83,20 @@ async def launched(tenant_url: str, user: str) -> AsyncIterator[Host]:
             transport = stdio_client(parameters, errlog=log)
             async with Client(transport, read_timeout_seconds=_ANSWER_S) as client:
                 yield Host(client)
-        except MCPError as error:
-            raise CopilotMcpError(f"The server did not answer ({error}). It said: {_last_words(log)}") from None
+        except (MCPError, ExceptionGroup) as error:  # a group where the server ends before the client has begun
+            fault = _lost_connection(error)
+            if fault is None:
+                raise
+            raise CopilotMcpError(f"The server did not answer ({fault}). It said: {_last_words(log)}") from None
+
+
+def _lost_connection(error: Exception) -> MCPError | None:
+    if isinstance(error, ExceptionGroup):
+        return next((found for each in error.exceptions if (found := _lost_connection(each))), None)
+    return error if isinstance(error, MCPError) else None
 
 
 def _last_words(log: TextIO) -> str:
     log.seek(0)
-    lines = log.read().strip().splitlines()
+    lines = [line.strip() for line in log if line.strip()]
     return " / ".join(lines[-3:]) or "nothing"

@@ -9,6 +9,7 @@ import httpx
 
 from copilot_mcp.auth import CLOUDS, Credential, LoopbackTransport, MemoryCache, open_http
 from copilot_mcp.demo.screen import Screen
+from copilot_mcp.errors import CopilotMcpError
 from copilot_mcp.simulator import Simulator, User
 
 __all__ = ["Person", "signed_in"]
@@ -24,13 +25,20 @@ class Person:
     http: httpx.AsyncClient
     graph_root: str
 
-    async def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Send `body` as it stands; the status and the JSON of the answer."""
+    async def retrieve(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """The hits for `body`, which is sent to the Retrieval API as it stands.
+
+        Raises:
+            CopilotMcpError: Graph did not answer with hits.
+        """
         token = await self.credential.token(_SCOPES)
-        answer = await self.http.post(
-            f"{self.graph_root}{path}", json=body, headers={"authorization": f"Bearer {token}"}
-        )
-        return answer.status_code, answer.json()
+        address = f"{self.graph_root}/v1.0/copilot/retrieval"
+        try:
+            answer = await self.http.post(address, json=body, headers={"authorization": f"Bearer {token}"})
+            hits: list[dict[str, Any]] = answer.raise_for_status().json()["retrievalHits"]
+        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+            raise CopilotMcpError(f"The tenant's Graph did not answer with hits ({type(error).__name__}).") from error
+        return hits
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ class Scenario:
         conditions: typed conditions for build_filter.
         malformed: a filter a model might write, which Graph ignores in silence.
         scope: the address below which every hit should lie.
+        rights_show: both people must not get the same hits for `rights_question`.
     """
 
     first: User
@@ -31,6 +32,7 @@ class Scenario:
     conditions: list[dict[str, object]]
     malformed: str
     scope: str
+    rights_show: bool
 
 
 BUILT_IN_SCOPE = "https://contoso.sharepoint.com/sites/HR1/"
@@ -64,6 +66,7 @@ def scenario_for(tenant: Tenant, asked: str, about_rights: str, scope: str) -> S
         ],
         malformed=f'Path: "{scope}" and LastModifiedTime > 2020-01-01',
         scope=scope,
+        rights_show=about_rights != asked,  # a question of the user's own may be about what both may read
     )
 
 

@@ -26,13 +26,16 @@ class Screen:
         self._width = width
         self._clock = clock
         self._steps = 0
+        self.heading = ""
+        """Of the step under way, or of the last one."""
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
         """A numbered heading, what the step says, and the time it took."""
         self._steps += 1
         self._write("")
-        self._write(self._styled(_BOLD + _CYAN, f"{self._steps}. {title}"))
+        self.heading = f"{self._steps}. {title}"
+        self._write(self._styled(_BOLD + _CYAN, self.heading))
         started = self._clock()
         yield
         self._write(self._styled(_DIM, f"   [{self._clock() - started:.2f} s]"))

@@ -7,7 +7,12 @@ from copilot_mcp.errors import ServiceUnavailableError
 if TYPE_CHECKING:
     import httpx
 
-_TURN_HINT = "Try later. A chat turn may have been recorded: do not send it again as it is."
+
+def try_later(on_conversation: bool) -> str:
+    """The hint after a failure whose outcome is unknown; only a chat turn leaves something behind."""
+    if on_conversation:
+        return "Try later. The chat turn may have been recorded: do not send it again as it is."
+    return "Try again later."
 
 
 def never_connected(fault: Exception) -> bool:
@@ -29,7 +34,9 @@ def is_untrusted_certificate(fault: Exception) -> bool:
     return any(isinstance(one, SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(one) for one in chain)
 
 
-def fault_error(fault: "httpx.HTTPError | TimeoutError", host: str) -> ServiceUnavailableError:
+def fault_error(
+    fault: "httpx.HTTPError | TimeoutError", host: str, *, on_conversation: bool = False
+) -> ServiceUnavailableError:
     """The error a connection fault stands for. Says nothing of the request but its host."""
     import httpx
 
@@ -41,5 +48,5 @@ def fault_error(fault: "httpx.HTTPError | TimeoutError", host: str) -> ServiceUn
     if never_connected(fault):
         return ServiceUnavailableError(f"{host} cannot be reached.", "Check network and proxy.", kind="offline")
     if isinstance(fault, httpx.TimeoutException | TimeoutError):
-        return ServiceUnavailableError(f"{host} did not answer in time.", _TURN_HINT, kind="timeout")
-    return ServiceUnavailableError(f"The connection to {host} broke.", _TURN_HINT, kind="service")
+        return ServiceUnavailableError(f"{host} did not answer in time.", try_later(on_conversation), kind="timeout")
+    return ServiceUnavailableError(f"The connection to {host} broke.", try_later(on_conversation), kind="service")

@@ -21,6 +21,7 @@ from copilot_mcp.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
+from copilot_mcp.graph.faults import try_later
 
 _WRAPPED_STATUS = re.compile(r"Status\s*=\s*(\d{3})\b")
 _SAFE_CODE = re.compile(r"[\w.\- ]{1,80}", re.ASCII)
@@ -130,14 +131,13 @@ def _meaning(status: int, code: str, answer: Answer, on_conversation: bool) -> _
         hint = "Open a browser, sign in to the network, then try again."
         return ServiceUnavailableError, "captive_portal", "A proxy or portal answered instead of Microsoft Graph", hint
     if status in (408, 504):
-        hint = "Try later. A chat turn may have been recorded: do not send it again as it is."
-        return ServiceUnavailableError, "timeout", "Microsoft Graph did not finish in time", hint
+        late = "Microsoft Graph did not finish in time"
+        return ServiceUnavailableError, "timeout", late, try_later(on_conversation)
     if 400 <= status < 500 and status != 424:
         hint = "Correct the arguments; the same request will fail again."
         return InvalidRequestError, "invalid_request", "Microsoft Graph did not accept the request", hint
-    hint = "Try later. A chat turn may have been recorded: do not send it again as it is."
     sentence = "Microsoft Graph gave an answer that cannot be read" if status < 300 else "Microsoft Graph failed"
-    return ServiceUnavailableError, "service", sentence, hint
+    return ServiceUnavailableError, "service", sentence, try_later(on_conversation)
 
 
 def _meaning_of_401(answer: Answer) -> _Meaning:

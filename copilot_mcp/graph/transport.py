@@ -170,7 +170,7 @@ class _Call:
                 sent = await self._exchange(token)
         except (httpx.HTTPError, TimeoutError) as fault:
             logger.info("%s: %s", self._operation.name, type(fault).__name__)
-            error: GraphError = fault_error(fault, self._home.host)
+            error: GraphError = fault_error(fault, self._home.host, on_conversation=self._operation.on_conversation)
             error.request_id = self._client_request_id
             error.__cause__ = fault
             passing = isinstance(fault, httpx.HTTPError) and not is_untrusted_certificate(fault)

@@ -6,6 +6,7 @@ are read as meant. An unknown name is refused at any depth, with the nearest rig
 """
 
 import json
+import math
 from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -95,6 +96,9 @@ def _value(annotation: Any, value: Any, path: str, problems: list[str]) -> Any:
     if _is_model(core):
         members = _members(core, value)
         return value if members is None else _object(core, members, f"{path}.", problems)
+    if core in (int, float) and isinstance(value, bool):  # pydantic would read true as 1
+        problems.append(f"`{path}` must be a {'whole ' if core is int else ''}number.")
+        return _ABSENT
     return _scalar(core, value)
 
 
@@ -158,6 +162,8 @@ def _scalar(core: Any, value: Any) -> Any:
         try:
             number = float(value)
         except ValueError:
+            return value
+        if core is int and not math.isfinite(number):
             return value
         return int(number) if core is int and number.is_integer() else number
     if core is int and isinstance(value, float) and value.is_integer():

@@ -51,7 +51,7 @@ class BoundTool(SdkTool):
             return self._answer(result)
         except CopilotMcpError as error:
             outcome = error.kind
-            return self._refusal(str(error), error.details())
+            return self._refusal(str(error), error.details(), said=getattr(error, "partial_text", ""))
         except Exception as error:
             outcome = "internal"
             _log_crash(self.name, error)
@@ -70,10 +70,14 @@ class BoundTool(SdkTool):
             text = f"{text}\n\n({SIMULATED}: not Microsoft 365)"
         return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=result.structured())
 
-    def _refusal(self, text: str, facts: dict[str, Any]) -> CallToolResult:
+    def _refusal(self, text: str, facts: dict[str, Any], *, said: str = "") -> CallToolResult:
+        """`said` is what the service wrote before or instead of answering: quoted, so that nothing is lost."""
         text = f"{text} [{facts['kind']}]"
         if self.simulated:
             text = f"{text} ({SIMULATED}: not Microsoft 365)"
+        if said.strip():
+            quoted = said.strip().replace("\n", "\n> ")
+            text = f"{text}\n\nThe service had written:\n> {quoted}"
         return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta={ERROR_META: facts})
 
 

@@ -18,6 +18,7 @@ _WANTED = {
     "finite": "a number",
 }
 _SHOWN_CHARACTERS = 40
+_SHOWN_BELOW = 10**12
 
 
 def complaint(model: type[BaseModel], detail: ErrorDetails) -> str:
@@ -101,4 +102,6 @@ def _shown(value: Any) -> str:
     """Numbers and short words are shown back; anything longer is the caller's data."""
     if isinstance(value, str):
         return f'"{value}"' if len(value) <= _SHOWN_CHARACTERS else "a longer text"
+    if isinstance(value, int) and abs(value) >= _SHOWN_BELOW:
+        return "a huge number"
     return str(value) if isinstance(value, int | float) else f"of type {type(value).__name__}"

@@ -1,11 +1,17 @@
 """Time zones as Graph wants them: IANA names only. A Windows name gets a 400 from the service."""
 
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+import re
+from zoneinfo import available_timezones
 
 __all__ = ["FALLBACK_ZONE", "checked_zone", "local_zone"]
 
 FALLBACK_ZONE = "Etc/UTC"
 """Sent only when nobody named a zone and the system does not tell its own."""
+
+_NO_ZONES = frozenset({"localtime", "Factory", "posixrules"})
+"""Files of the database that name no zone."""
+
+_OFFSET = re.compile(r"(?:utc|gmt)? ?([+-])0?(\d{1,2})(?::?00)?", re.IGNORECASE)
 
 
 def local_zone() -> str:
@@ -20,16 +26,17 @@ def local_zone() -> str:
 
 
 def checked_zone(name: str) -> str:
-    """`name` unchanged where the zone database knows it.
+    """`name` unchanged where the zone database lists it.
+
+    Not merely where a file of that name can be opened: some systems read `europe/berlin` or `posix/Europe/Berlin`
+    too, which the service does not know.
 
     Raises:
         ValueError: It does not; the text names the IANA zone that was probably meant.
     """
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"is not an IANA time zone name; {_meant(name)}") from None
-    return name
+    if name in available_timezones() - _NO_ZONES:
+        return name
+    raise ValueError(f"is not an IANA time zone name; {_meant(name)}")
 
 
 def _meant(name: str) -> str:
@@ -41,6 +48,12 @@ def _meant(name: str) -> str:
     zone = windows.get(name.strip().lower())
     if zone is not None:
         return f"that is a Windows name, write {zone}."
-    known = {each.lower(): each for each in available_timezones()}
+    known = {each.lower(): each for each in available_timezones() - _NO_ZONES}
+    offset = _OFFSET.fullmatch(name.strip())
+    if offset is not None:
+        # In these names the sign is that of POSIX, the other way round.
+        fixed = f"Etc/GMT{'-' if offset[1] == '+' else '+'}{offset[2]}"
+        if fixed.lower() in known:
+            return f"write a place such as Europe/Berlin, or {fixed} for that offset."
     near = get_close_matches(name.strip().lower().replace(" ", "_"), known, n=1, cutoff=0.7)
     return f"did you mean {known[near[0]]}?" if near else "write one such as Europe/Berlin."

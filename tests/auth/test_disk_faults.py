@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from copilot_mcp.auth import Keeping, TokenCache
+from copilot_mcp.auth.dpapi import DataProtection
 from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither modes nor owners")
@@ -147,6 +148,18 @@ def test_damaged_file_on_a_read_only_disk_is_told_each_time_and_stops_nothing(re
             assert caught.value.kind == "cache_reset"
         put(cache, "b")
         assert keys(cache) == ["b"]
+
+
+def test_plain_file_on_a_read_only_disk_stays_in_use(read_only: Any, caplog: pytest.LogCaptureFixture) -> None:
+    path, refusing = read_only
+    put(TokenCache(path), "a")
+    cache = TokenCache(path, protection=DataProtection(path.name))
+    with refusing():
+        assert (keys(cache), keys(cache)) == (["a"], ["a"])
+    assert [message.partition(" is in clear")[2] for message in caplog.messages] == [
+        ", as an earlier version or `--cache plain` left it, and cannot be encrypted: the disk refuses (it cannot be "
+        "written to). It stays in use; `copilot-mcp logout` removes it."
+    ]
 
 
 def test_change_by_another_process_counts_although_our_own_was_not_saved(path: Path, read_only: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from copilot_mcp.auth.protection import NoProtectionError
-from copilot_mcp.auth.secret_service import LIMIT_S, RUNTIME, SecretService, _connect
+from copilot_mcp.auth.secret_service import LIMIT_S, RUNTIME, SecretService, _connect, _told, _write
 
 NAME = "0123456789abcdef.json"
 KEY = bytes(range(32))
@@ -194,3 +194,33 @@ def test_item_that_holds_no_key_is_none(bus: Any, secret: bytes) -> None:
         collection = secretstorage.get_collection_by_alias(connection, "default")
         collection.create_item("", {"application": "copilot-mcp", "cache": NAME}, secret)
     assert not SecretService(NAME).get()
+
+
+class Forgetful:
+    """A keyring that takes everything and gives nothing back."""
+
+    def create_item(self, *_: object, **__: object) -> None:
+        return None
+
+    def search_items(self, _: dict[str, str]) -> list[object]:
+        return []
+
+
+def test_keyring_that_does_not_give_back_is_not_trusted() -> None:
+    keyring: Any = Forgetful()
+    with pytest.raises(NoProtectionError, match="did not give back what it was given"):
+        _write(keyring, {}, KEY)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("ModuleNotFoundError", "the Python package secretstorage is not installed"),
+        ("ItemNotFoundException", "the keyring has no default collection"),
+        ("DBusErrorResponse", "the keyring cannot be used (DBusErrorResponse)"),
+    ],
+)
+def test_every_failure_has_its_words_and_none_quotes_the_library(name: str, reason: str) -> None:
+    error = type(name, (Exception,), {})("SECRETMARK")
+    told, remedy = _told(error, LIMIT_S)
+    assert (told, "SECRETMARK" in told + remedy) == (reason, False)

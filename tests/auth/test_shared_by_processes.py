@@ -58,8 +58,9 @@ for number in range(50):
         return content
     cache.update(change)
     cache.read()
-    with cache.refreshing():
-        cache.stamp()
+    if name == "signs out" and number % 5 == 0:
+        with cache.refreshing():
+            cache.erase()
 print("done")
 """
 
@@ -138,6 +139,12 @@ async def test_four_processes_lose_no_write(path: Path, four: Any) -> None:
     assert four(FIFTY_WRITES, *[[str(path), name] for name in "abcd"]) == ["done"] * 4
     kept = TokenCache(path).read()["AppMetadata"]
     assert sorted(kept) == sorted(f"{name}-{number}" for name in "abcd" for number in range(50))
+    assert sorted(os.listdir(path.parent)) == ["file.json", "file.lock"]
+
+
+async def test_processes_that_write_and_sign_out_together_leave_a_whole_cache(path: Path, four: Any) -> None:
+    assert four(FIFTY_WRITES, *[[str(path), name] for name in ("a", "b", "c", "signs out")]) == ["done"] * 4
+    assert "signs out-49" in TokenCache(path).read()["AppMetadata"]
     assert sorted(os.listdir(path.parent)) == ["file.json", "file.lock", "file.refresh"]
 
 

@@ -67,7 +67,16 @@ async def test_every_other_host_is_refused_unsent(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "base_url", ["https://127.0.0.1:8080", "http://192.0.2.1:8080", "http://me@127.0.0.1:8080", "127.0.0.1:8080"]
+    "base_url",
+    [
+        "https://127.0.0.1:8080",
+        "http://192.0.2.1:8080",
+        "http://me@127.0.0.1:8080",
+        "127.0.0.1:8080",
+        "http://127.0.0.1:99999",
+        "http://[::1",
+        "",
+    ],
 )
 def test_only_a_loopback_address_is_accepted(base_url: str) -> None:
     with pytest.raises(ValueError, match="loopback address"):

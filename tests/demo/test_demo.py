@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from copilot_mcp.cli import app
+from copilot_mcp.cli.demo import line_width
 from copilot_mcp.demo import Screen
 
 STEPS = [
@@ -46,7 +47,7 @@ def test_the_built_in_company_shows_every_step() -> None:
         "of them outside https://contoso.sharepoint.com/sites/HR1/ - without a word:",
         "Refused, nothing was sent:",
         'Write: Path:"https://contoso.sharepoint.com/sites/HR1/" AND | LastModifiedTime>2020-01-01',
-        "hits lie inside the filter.",
+        "3 hits, all inside the filter.",
         "Megan Bowen gets",
         "progress: ",
         "Turn 1, complete: True, web search off.",
@@ -89,8 +90,25 @@ def test_a_step_that_fails_ends_with_1_and_a_sentence(
     result = demo(*([question] if question else []), "--documents", str(tmp_path))
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
+    assert words is None or 'The demo stopped at "2. Sign in by device code".' in result.stderr
     assert sentence in " ".join(result.stderr.split())
     assert "Traceback" not in result.output
+
+
+def test_a_server_that_does_not_start_ends_with_1_and_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHOME", str(Path("nowhere").absolute()))  # the child process finds no library
+    result = demo()
+    assert result.exit_code == 1
+    sentence = " ".join(result.stderr.split())
+    assert 'The demo stopped at "3. Start `copilot-mcp serve` as a host does, and list its tools".' in sentence
+    assert "The server did not answer (Connection closed). It said: " in sentence
+    assert "encodings" in sentence
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(("columns", "width"), [(None, 96), (200, 96), (80, 80), (10, 40), (0, 40)])
+def test_lines_fit_the_terminal(columns: int | None, width: int) -> None:
+    assert line_width(columns) == width
 
 
 def test_the_screen_wraps_counts_and_colours() -> None:

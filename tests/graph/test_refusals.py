@@ -61,6 +61,13 @@ def test_missing_conversation_is_not_a_missing_service() -> None:
     assert (type(error), error.kind) == (ConversationGoneError, "conversation_gone")
 
 
+@pytest.mark.parametrize("status", [200, 408, 500, 503, 504])
+def test_only_a_chat_turn_is_warned_of_its_traces(status: int) -> None:
+    assert error_of(status).hint == "Try again later."
+    turn = error_of(status, on_conversation=True)
+    assert turn.hint == "Try later. The chat turn may have been recorded: do not send it again as it is."
+
+
 def test_challenge_of_a_403_is_a_policy() -> None:
     error = error_of(403, headers={"www-authenticate": 'Bearer error="insufficient_claims"'})
     assert error.kind == "policy"

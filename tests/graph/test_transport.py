@@ -195,6 +195,7 @@ async def test_chat_that_may_have_arrived_is_sent_once(
             assert caught.value.requests_used == 1
             throttled = isinstance(answer, httpx.Response) and "retry-after" in answer.headers
             assert caught.value.retry_after == (3.0 if throttled else None)
+        assert isinstance(answer, httpx.Response) or "may have been recorded" in caught.value.hint
     assert (len(wire.requests), wire.slept) == (2, [])
 
 
@@ -299,6 +300,7 @@ async def test_connection_faults_have_their_kinds(
             await graph.retrieve(BODY)
     error = caught.value
     assert (error.kind, error.requests_used, error.status) == (kind, sends, None)
+    assert "chat turn" not in error.hint
     assert error.request_id == wire.requests[-1].headers["client-request-id"]
     assert error.__cause__ is fault
 

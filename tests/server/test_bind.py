@@ -12,6 +12,7 @@ from mcp.types import TextContent
 from copilot_mcp.errors import FilterError, ThrottledError
 from copilot_mcp.server.bind import bind
 from copilot_mcp.settings import Settings
+from copilot_mcp.simulator import Simulator
 from copilot_mcp.tools import Tool, ToolContext, ToolResult
 from copilot_mcp.tools.filter import BuildFilterRequest
 
@@ -88,6 +89,30 @@ async def test_a_filter_error_carries_its_diagnostics(era: Any) -> None:
     result = await call(handle, era)
     facts = {"kind": "invalid_filter", "diagnostics": [{"code": "EMPTY_FILTER"}]}
     assert result.meta["copilot-mcp/error"] == facts
+
+
+async def test_what_the_service_wrote_before_an_error_is_quoted_and_not_logged(
+    era: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handle(request: BuildFilterRequest, context: ToolContext) -> Answer:
+        error = ThrottledError("Too much.", "Wait.")
+        error.partial_text = "The merger\nis off.\n"
+        raise error
+
+    with caplog.at_level(logging.DEBUG):
+        result = await call(handle, era)
+    assert result.content[0].text == "Too much. Wait. [throttled]\n\nThe service had written:\n> The merger\n> is off."
+    assert "merger" not in caplog.text
+
+
+@pytest.mark.parametrize("fault", ["stream_error", "refusal"])
+async def test_a_turn_that_fails_loses_nothing_of_what_copilot_said(
+    client: Client, simulator: Simulator, fault: str
+) -> None:
+    simulator.faults.add(fault)
+    result = await client.call_tool("copilot_chat", {"message": "How many weeks of parental leave do we get?"})
+    assert result.is_error
+    assert "\n\nThe service had written:\n> " in result.content[0].text
 
 
 async def test_a_crash_names_its_place_but_not_its_words(era: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -20,6 +20,13 @@ def test_the_local_zone_is_an_iana_name() -> None:
     [
         ("Eastern Standard Time", "that is a Windows name, write America/New_York."),
         ("america/new york", "did you mean America/New_York?"),
+        ("europe/berlin", "did you mean Europe/Berlin?"),
+        ("posix/Europe/Berlin", "did you mean Europe/Berlin?"),
+        ("localtime", "write one such as Europe/Berlin."),
+        ("Factory", "write one such as Europe/Berlin."),
+        ("UTC+1", "or Etc/GMT-1 for that offset."),
+        ("GMT-05:00", "or Etc/GMT+5 for that offset."),
+        ("+99", "write one such as Europe/Berlin."),
         ("Mars/Olympus Mons", "write one such as Europe/Berlin."),
         ("", "write one such as Europe/Berlin."),
         ("../../etc/passwd", "write one such as Europe/Berlin."),

@@ -1,9 +1,11 @@
 """Over stdio, as a host runs it: both eras, a pure standard output, and a clean end."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from copilot_mcp.graph.transport import CONNECT_TIMEOUT_S
+
 pytestmark = pytest.mark.anyio
 
 LEGACY_HELLO = {
@@ -19,6 +23,13 @@ LEGACY_HELLO = {
     "id": 1,
     "method": "initialize",
     "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}},
+}
+
+
+MODERN_META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "0"},
 }
 
 
@@ -81,21 +92,36 @@ def answers(process: subprocess.Popen[bytes], count: int) -> list[dict[str, Any]
     return found
 
 
-def test_every_byte_on_stdout_is_json_rpc_while_signing_in_and_failing(start: Callable[..., Any]) -> None:
+def greet(process: subprocess.Popen[bytes], era: str) -> None:
+    """Whatever opens a conversation; the modern era has none, every request speaks for itself."""
+    if era == "legacy":
+        talk(process, LEGACY_HELLO)
+        answers(process, 1)
+        talk(process, {"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+
+def call(number: int, name: str, arguments: dict[str, Any], era: str) -> dict[str, Any]:
+    """A raw `tools/call`."""
+    params: dict[str, Any] = {"name": name, "arguments": arguments}
+    if era != "legacy":
+        params["_meta"] = MODERN_META
+    return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
+
+
+def test_every_byte_on_stdout_is_json_rpc_while_signing_in_and_failing(start: Callable[..., Any], era: str) -> None:
     server = start("serve", "--simulate", "--log-level", "debug")
-    talk(server.popen, LEGACY_HELLO)
-    talk(server.popen, {"jsonrpc": "2.0", "method": "notifications/initialized"})
-    calls: list[dict[str, Any]] = [
-        {"name": "copilot_retrieve", "arguments": {"queryString": "parental leave", "dataSource": "sharePoint"}},
-        {"name": "copilot_retrieve", "arguments": {"queryString": "", "dataSource": "nowhere"}},
-        {"name": "copilot_chat", "arguments": {"message": "hello", "conversationId": "not-ours"}},
-        {"name": "no_such_tool", "arguments": {}},
+    greet(server.popen, era)
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("copilot_retrieve", {"queryString": "parental leave", "dataSource": "sharePoint"}),
+        ("copilot_retrieve", {"queryString": "", "dataSource": "nowhere"}),
+        ("copilot_chat", {"message": "hello", "conversationId": "not-ours"}),
+        ("no_such_tool", {}),
     ]
-    for number, call in enumerate(calls, 2):
-        talk(server.popen, {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": call})
+    for number, (name, arguments) in enumerate(calls, 2):
+        talk(server.popen, call(number, name, arguments, era))
     server.popen.stdin.write(b"this is no JSON\n")
     server.popen.stdin.flush()
-    found = {message["id"]: message for message in answers(server.popen, 5)}
+    found = {message["id"]: message for message in answers(server.popen, 4)}
     server.popen.stdin.close()
     rest = server.popen.stdout.read()
     assert [json.loads(line)["jsonrpc"] for line in rest.splitlines()] == ["2.0"] * len(rest.splitlines())
@@ -107,32 +133,76 @@ def test_every_byte_on_stdout_is_json_rpc_while_signing_in_and_failing(start: Ca
         assert secret not in written
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--as", "megan"], ["--time-zone", "Nowhere"], ["--simulate", "--documents", "no-such-folder"]]
+)
+def test_a_start_that_fails_leaves_stdout_empty(start: Callable[..., Any], arguments: list[str]) -> None:
+    server = start("serve", *arguments)
+    assert server.popen.stdout.read() == b""
+    assert server.popen.wait(20) in (1, 2)
+    assert "Error: " in server.finished_text()
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used: on a loaded machine the clock on the wall tells of the others."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return time.monotonic()
+    user, system = stat.read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def test_signed_out_is_answered_within_a_second_and_the_server_lives_on(start: Callable[..., Any], era: str) -> None:
+    nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+    server = start("serve", "--client-id", "00001111-aaaa-2222-bbbb-3333cccc4444", **nowhere)
+    greet(server.popen, era)
+    talk(server.popen, call(2, "build_filter", {"dataSource": "sharePoint", "expression": "FileType:pdf"}, era))
+    answers(server.popen, 1)  # from here on the server is up
+    for number, (name, arguments) in enumerate(
+        [("copilot_retrieve", {"queryString": "x", "dataSource": "sharePoint"}), ("copilot_chat", {"message": "x"})], 3
+    ):
+        asked, used = time.monotonic(), cpu_seconds(server.popen.pid)
+        talk(server.popen, call(number, name, arguments, era))
+        (answer,) = answers(server.popen, 1)
+        assert cpu_seconds(server.popen.pid) - used < 1
+        assert time.monotonic() - asked < CONNECT_TIMEOUT_S  # nobody was waited for
+        assert answer["result"]["isError"]
+        assert answer["result"]["content"][0]["text"] == (
+            "Nobody is signed in to Microsoft 365. Run `copilot-mcp login`. [signed_out]"
+        )
+    assert server.popen.poll() is None
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_server_with_its_status(start: Callable[..., Any], number: int, status: int) -> None:
+def test_a_signal_ends_the_server_with_its_status(
+    start: Callable[..., Any], number: int, status: int, era: str
+) -> None:
     server = start("serve", "--simulate")
-    talk(server.popen, LEGACY_HELLO)
+    greet(server.popen, era)
+    talk(server.popen, call(2, "build_filter", {"dataSource": "sharePoint", "expression": "FileType:pdf"}, era))
     answers(server.popen, 1)
     server.popen.send_signal(number)
     assert server.popen.wait(10) == status
+    assert server.popen.stdout.read() == b""
 
 
 def test_closed_input_ends_the_server_with_status_0(start: Callable[..., Any]) -> None:
     server = start("serve")
     server.popen.stdin.close()
-    assert server.popen.wait(10) == 0
+    assert server.popen.wait(30) == 0
 
 
-def test_simulate_opens_no_stored_cache(start: Callable[..., Any], environment: dict[str, str]) -> None:
-    stored = Path(environment["XDG_DATA_HOME"]) / "copilot-mcp"
-    stored.mkdir(parents=True)
+def test_simulate_opens_no_stored_cache(start: Callable[..., Any], tmp_path: Path, era: str) -> None:
+    stored = tmp_path / "copilot-mcp"
+    stored.mkdir()
     stored.chmod(0o755)  # a cache folder like this is refused as soon as anything looks at it
     before = sorted(path.name for path in stored.iterdir())
-    server = start("serve", "--simulate")
-    talk(server.popen, LEGACY_HELLO)
-    call = {"name": "copilot_retrieve", "arguments": {"queryString": "parental leave", "dataSource": "sharePoint"}}
-    talk(server.popen, {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call})
-    result = answers(server.popen, 2)[1]["result"]
+    server = start("serve", "--simulate", XDG_DATA_HOME=str(tmp_path))
+    greet(server.popen, era)
+    asked = {"queryString": "parental leave", "dataSource": "sharePoint"}
+    talk(server.popen, call(2, "copilot_retrieve", asked, era))
+    result = answers(server.popen, 1)[0]["result"]
     assert not result.get("isError")
     assert sorted(path.name for path in stored.iterdir()) == before
     assert stored.stat().st_mode & 0o777 == 0o755
