@@ -153,6 +153,7 @@ def test_damaged_file_on_a_read_only_disk_is_told_each_time_and_stops_nothing(re
 def test_plain_file_on_a_read_only_disk_stays_in_use(read_only: Any, caplog: pytest.LogCaptureFixture) -> None:
     path, refusing = read_only
     put(TokenCache(path), "a")
+    path.with_suffix(".lock").unlink()
     cache = TokenCache(path, protection=DataProtection(path.name))
     with refusing():
         assert (keys(cache), keys(cache)) == (["a"], ["a"])
