@@ -140,7 +140,8 @@ class TokenCache:
                 found = self._settled(writable=writable) if unsaved is None else self._file.look()
                 base = found.content if unsaved is None else unsaved
                 content = change(base)
-                self._keep(content, found, same=_sign_in(base) == _sign_in(content), writable=writable)
+                if found.obstacle is None or _sign_in(content):
+                    self._keep(content, found, writable=writable)
                 return self.stamp()
 
     def erase(self) -> None:
@@ -265,9 +266,10 @@ class TokenCache:
             self._unsaved = None
             self._unsaved_changes += 1
 
-    def _keep(self, content: Content, found: Found, *, same: bool, writable: bool) -> None:
-        """Write the content, or hold it in memory. `same` says that it is the sign-in that the file holds."""
+    def _keep(self, content: Content, found: Found, *, writable: bool) -> None:
+        """Write the content, or hold it in memory."""
         text = json.dumps(content)
+        same = _sign_in(content) == _sign_in(found.content)
         kept = found.form if same else Form.NONE
         try:
             if not writable:

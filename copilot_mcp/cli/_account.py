@@ -87,6 +87,7 @@ def require_keeping(settings: Settings) -> None:
         f"{remedy} the sign-in in a file that only you can read, not encrypted: `copilot-mcp login --cache plain`. Or "
         "sign in inside the host: `copilot-mcp serve` asks for it when a tool is first called, and it lasts as long as "
         "that server runs.",
+        kind="cache_unencrypted",
     )
 
 

@@ -238,6 +238,31 @@ def test_new_sign_in_is_never_put_in_clear_in_the_place_of_a_plain_one(path: Pat
     assert (secret(cache), in_clear(path), path.exists()) == ("2-0", [], False)
 
 
+def test_change_without_a_sign_in_does_not_hide_a_locked_file(path: Path, opened: Any, store: Store) -> None:
+    sign_in(opened(), 1)
+    store.locked = True
+    cache = opened()
+    cache.update(lambda content: {**content, "AccessToken": {}})
+    with pytest.raises(AuthenticationRequiredError, match="the keyring is locked"):
+        cache.read()
+    store.locked = False
+    assert secret(cache) == "1-0"
+
+
+def test_refresh_of_a_sign_in_in_memory_is_not_put_in_clear_beside_another_ones_plain_file(
+    path: Path, opened: Any, store: Store
+) -> None:
+    cache = opened()
+    sign_in(TokenCache(path), 1)
+    store.locked = True
+    sign_in(cache, 2)
+    sign_in(TokenCache(path), 3)
+    cache.read()
+    sign_in(cache, 2, refreshed=1)
+    sign_in(cache, 2, refreshed=2)
+    assert (secret(cache), in_clear(path)) == ("2-2", [])
+
+
 def test_plain_file_is_made_only_where_it_is_asked_for(path: Path, opened: Any, store: Store) -> None:
     asked = Keeping(
         path,

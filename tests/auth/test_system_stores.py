@@ -29,18 +29,26 @@ class Windows:
     def unprotect(self, data: bytes) -> str:
         self._fail()
         if not data.startswith(self.entropy):
-            raise windows_error(13)
+            raise WindowsRefusalError(13)
         return bytes(byte ^ 255 for byte in data[len(self.entropy) :]).decode()
 
     def _fail(self) -> None:
         if self.failure is not None:
-            raise windows_error(self.failure)
+            raise WindowsRefusalError(self.failure)
 
 
-def windows_error(number: int) -> OSError:
-    error = OSError()
-    error.winerror = number  # type: ignore[attr-defined]  # what Windows adds to it
-    return error
+class WindowsRefusalError(OSError):
+    """An error as Windows raises it, with its number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.winerror = number
+
+
+class ItemNotFoundError(OSError):
+    """An error as msal-extensions raises it for an item that is not there."""
+
+    exit_status = -25300
 
 
 def windows(failure: int | None = None) -> DataProtection:
@@ -80,7 +88,7 @@ def test_windows_that_decrypts_to_something_else_is_not_trusted() -> None:
 
     class Broken(Windows):
         def unprotect(self, data: bytes) -> str:
-            raise windows_error(13)
+            raise WindowsRefusalError(13)
 
     for agent in (Wrong, Broken):
         with pytest.raises(NoProtectionError, match="did not give back"):
@@ -114,9 +122,7 @@ class Mac:
 
     def get_generic_password(self, service: str, account: str) -> str:
         if (service, account) not in self.items:
-            error = OSError()
-            error.exit_status = -25300  # type: ignore[attr-defined]  # what msal-extensions adds to it
-            raise error
+            raise ItemNotFoundError
         return self.items[service, account]
 
     def set_generic_password(self, service: str, account: str, value: str) -> None:
@@ -154,13 +160,13 @@ def test_keychain_that_refuses_or_forgets_is_told(mac: Mac) -> None:
         store.get()
 
 
-def test_keychain_error_other_than_not_found_is_told(mac: Mac) -> None:
-    def denied(service: str, account: str) -> str:
-        raise OSError("denied")
+def test_keychain_error_other_than_not_found_is_told() -> None:
+    class Denying(Mac):
+        def get_generic_password(self, service: str, account: str) -> str:
+            raise OSError("denied")
 
-    mac.get_generic_password = denied  # type: ignore[method-assign]  # the system's refusal
     with pytest.raises(NoProtectionError, match=r"cannot be used \(OSError\)"):
-        Keychain(NAME, open_keychain=lambda: mac).get()
+        Keychain(NAME, open_keychain=Denying).get()
 
 
 def test_keychain_that_waits_for_a_person_is_given_up_in_time(mac: Mac) -> None:
