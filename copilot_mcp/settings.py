@@ -19,7 +19,9 @@ class Settings:
         time_zone: IANA name sent when a call has no `locationHint`; None asks the operating system.
         call_limit: seconds after which a call of copilot_chat returns what there is; the turn goes on.
         web: `ask` lets a call switch web search on for its turn, `never` refuses that.
-        cache: `plain` keeps the sign-in in a file with mode 0600, `memory` nowhere.
+        profile: name of the sign-in to use, `[a-z0-9][a-z0-9_-]{0,31}`.
+        cache: `auto` keeps the sign-in encrypted where the system can, else in memory; `plain` in a file in clear with
+            mode 0600; `memory` nowhere.
         names: nicknames by kind (sites, folders, labels, connections), each with what it stands for.
         allow_property: properties that filters may use although this release does not know them.
         outside: what becomes of hits that lie outside the filter: they are withheld, or shown and marked.
@@ -39,7 +41,8 @@ class Settings:
     time_zone: str | None = None
     call_limit: float = 55.0
     web: Literal["ask", "never"] = "ask"
-    cache: Literal["plain", "memory"] = "plain"
+    profile: str = "default"
+    cache: Literal["auto", "plain", "memory"] = "auto"
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     allow_property: tuple[str, ...] = ()
     outside: Literal["withhold", "mark"] = "withhold"

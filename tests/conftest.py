@@ -1,8 +1,13 @@
 """Fixtures that every test may use: tenant -> services -> server -> client, each built on the one before."""
 
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +24,7 @@ from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator, Tenant, load_company
 from copilot_mcp.simulator.secrets_issued import SECRET_MARKS
 
+KEYRING_PASSWORD = "the login password"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
@@ -150,3 +156,109 @@ async def client(connect: Callable[..., Any]) -> Client:
     """An MCP client signed in as Adele."""
     connected: Client = await connect()
     return connected
+
+
+@dataclass
+class Keyring:
+    """GNOME Keyring in a D-Bus session of its own. `files` is where it writes; `bus` and `daemon` are process ids."""
+
+    address: str
+    environment: dict[str, str]
+    files: Path
+    bus: int
+    daemon: int = 0
+
+    def begin(self) -> None:
+        """Bring the daemon up with its login keyring unlocked, as signing in to a desktop does."""
+        from jeepney import MatchRule
+        from jeepney.bus_messages import message_bus
+
+        appears = MatchRule(
+            type="signal", sender="org.freedesktop.DBus", interface="org.freedesktop.DBus", member="NameOwnerChanged"
+        )
+        appears.add_arg_condition(0, "org.freedesktop.secrets")
+        with self.connection() as connection, connection.filter(appears) as signals:
+            connection.send_and_get_reply(message_bus.AddMatch(appears), timeout=5)
+            subprocess.run(
+                ["gnome-keyring-daemon", "--unlock", "--components=secrets"],
+                input=KEYRING_PASSWORD,
+                env=self.environment,
+                text=True,
+                check=True,
+                capture_output=True,
+                timeout=20,
+            )
+            connection.recv_until_filtered(signals, timeout=20)
+            question = message_bus.GetConnectionUnixProcessID("org.freedesktop.secrets")
+            self.daemon = int(connection.send_and_get_reply(question, timeout=5).body[0])
+
+    def connection(self) -> Any:
+        """A connection to this session's bus."""
+        from jeepney.io.blocking import open_dbus_connection
+
+        return open_dbus_connection(self.address)
+
+    def lock(self) -> None:
+        """Lock the login keyring."""
+        import secretstorage
+
+        with self.connection() as connection:
+            secretstorage.get_collection_by_alias(connection, "default").lock()
+
+    def unlock(self) -> None:
+        """Unlock it, as its prompt does when the person has typed the password."""
+        import secretstorage
+        from secretstorage.util import DBusAddressWrapper, format_secret, open_session
+
+        with self.connection() as connection:
+            collection = secretstorage.get_collection_by_alias(connection, "default")
+            session = open_session(connection)
+            secret = format_secret(session, KEYRING_PASSWORD.encode(), "text/plain")
+            service = DBusAddressWrapper(
+                "/org/freedesktop/secrets", "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface", connection
+            )
+            service.call("UnlockWithMasterPassword", "o(oayays)", collection.collection_path, secret)
+
+    def stop(self, process: int) -> None:
+        """Let one of the two hang, until `resume`."""
+        os.kill(process, signal.SIGSTOP)
+
+    def resume(self, process: int) -> None:
+        """Let it go on."""
+        os.kill(process, signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+def keyring() -> Iterator[Keyring]:
+    """A real Secret Service, unlocked; no variable of this process names it."""
+    needed = ("dbus-daemon", "gnome-keyring-daemon")
+    if missing := [name for name in needed if shutil.which(name) is None]:
+        pytest.skip(f"no {' and no '.join(missing)}: on Debian, `apt-get install dbus gnome-keyring`")
+    # A short path: the name of a socket may have 107 characters.
+    with tempfile.TemporaryDirectory(prefix="keyring-", ignore_cleanup_errors=True) as home:
+        run = Path(home, "run")
+        run.mkdir(mode=0o700)
+        # Without data folders the bus knows no service that it would start by itself.
+        environment = {"PATH": os.environ["PATH"], "HOME": home, "XDG_RUNTIME_DIR": str(run), "XDG_DATA_DIRS": home}
+        with subprocess.Popen(
+            ["dbus-daemon", "--session", "--nofork", "--print-address", f"--address=unix:path={run}/bus"],
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as bus:
+            try:
+                assert bus.stdout is not None
+                environment["DBUS_SESSION_BUS_ADDRESS"] = address = bus.stdout.readline().strip()
+                running = Keyring(address, environment, Path(home, ".local/share/keyrings"), bus.pid)
+                running.begin()
+                yield running
+                os.kill(running.daemon, signal.SIGTERM)
+            finally:
+                bus.terminate()
+
+
+@pytest.fixture
+def no_keyring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No Secret Service, whatever this machine has."""
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/no-bus")

@@ -78,14 +78,32 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-def test_every_import_is_a_declared_dependency() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    declared = {re.split(r"[^A-Za-z0-9_.-]", line)[0].lower() for line in project["dependencies"]}
+def undeclared(used: set[str], dependencies: list[str]) -> set[str]:
+    """The packages that are imported although no dependency brings them; `used` are names as in `import`."""
+    declared = {re.split(r"[^A-Za-z0-9_.-]", line)[0].lower() for line in dependencies}
     owners = metadata.packages_distributions()
-    used = set().union(*(imported(path) for path in MODULES)) - set(sys.stdlib_module_names) - {"copilot_mcp"}
-    needed = {name: {owner.lower() for owner in owners.get(name, [name])} for name in used}
+    foreign = used - set(sys.stdlib_module_names) - {"copilot_mcp"}
     transitive = {"mcp_types", "pydantic_core"}  # parts of mcp and pydantic, pinned by them
-    assert {name for name, by in needed.items() if not by & declared} - transitive == set()
+    needed = {name: {owner.lower() for owner in owners.get(name, [name])} for name in foreign - transitive}
+    return {name for name, by in needed.items() if not by & declared}
+
+
+def dependencies() -> list[str]:
+    lines: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    return lines
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    assert undeclared(set().union(*(imported(path) for path in MODULES)), dependencies()) == set()
+
+
+@pytest.mark.parametrize("package", ["jeepney", "secretstorage", "msal_extensions", "httpx", "cryptography"])
+def test_import_that_nothing_declares_is_found(package: str) -> None:
+    without = [line for line in dependencies() if not line.lower().startswith(package.replace("_", "-"))]
+    assert len(without) == len(dependencies()) - 1
+    used = set().union(*(imported(path) for path in MODULES))
+    assert undeclared(used, without) == {package}
+    assert undeclared({"json", "requests", "nobody_has_this"}, dependencies()) == {"requests", "nobody_has_this"}
 
 
 def test_every_dependency_has_its_reason() -> None:

@@ -28,9 +28,10 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own, no variables of ours, and a network that answers nothing."""
+    """A home of its own, no variables of ours, no keyring, and a network that answers nothing."""
     for name, value in {"HOME": tmp_path, "XDG_DATA_HOME": tmp_path / "data", "LOCALAPPDATA": tmp_path}.items():
         monkeypatch.setenv(name, str(value))
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/no-bus")
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     return tmp_path
@@ -57,7 +58,7 @@ def tenant(company: Tenant) -> Iterator[Simulator]:
 @pytest.fixture
 def signed_in(home: Path, tenant: Simulator) -> TokenCache:
     """A stored sign-in of the app `CLIENT`, as a real one would be found."""
-    cache = TokenCache.of("default", "global", "organizations", CLIENT)
+    cache = TokenCache.of("default", "global", "organizations", CLIENT, plain=True)
     cloud = CLOUDS["simulated"]
 
     async def sign_in() -> None:
@@ -93,17 +94,35 @@ def test_login_shows_page_and_code_and_says_what_is_kept(run: Run, tenant: Simul
     assert "kept in memory only" in result.stdout
 
 
-def test_login_that_would_keep_nothing_is_refused(run: Run) -> None:
-    result = run("login", "--client-id", CLIENT, "--cache", "memory")
-    assert result.exit_code == 2
-    assert "keeps nothing" in result.stderr
+@pytest.mark.parametrize(
+    ("cache", "reason"),
+    [
+        ("auto", "there is no desktop session with a keyring (no D-Bus session bus)"),
+        ("memory", "`--cache memory` keeps nothing after this command"),
+    ],
+)
+def test_login_that_would_keep_nothing_says_so_before_it_asks_for_a_code(run: Run, cache: str, reason: str) -> None:
+    result = run("login", "--client-id", CLIENT, "--cache", cache)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error: A sign-in could not be kept: {reason}. Nobody was asked to sign in. ")
+    assert "`copilot-mcp login --cache plain`" in result.stderr
+    assert "sign in inside the host" in result.stderr
 
 
 def test_login_without_a_network_says_so(run: Run) -> None:
-    result = run("login", "--client-id", CLIENT)
+    result = run("login", "--client-id", CLIENT, "--cache", "plain")
     assert result.exit_code == 1
     assert "login.microsoftonline.com" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_login_to_an_unsafe_place_says_so_before_it_asks_for_a_code(run: Run, home: Path) -> None:
+    place = home / "data" / "copilot-mcp"
+    place.mkdir(parents=True)
+    place.chmod(0o777)
+    result = run("login", "--client-id", CLIENT, "--cache", "plain")
+    assert result.exit_code == 1
+    assert f"chmod 700 {place}" in result.stderr
 
 
 @pytest.mark.parametrize("url", ["http://contoso.example", "nonsense", "http://127.0.0.1:99999", "http://[::1"])
@@ -114,22 +133,83 @@ def test_login_at_an_address_that_is_not_loopback_is_refused(run: Run, url: str)
     assert "Traceback" not in result.stderr
 
 
-def test_status_signed_out_ends_with_1(run: Run) -> None:
+def test_status_signed_out_ends_with_1_and_says_that_nothing_can_be_kept(run: Run) -> None:
     result = run("status", "--client-id", CLIENT)
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
-        f"Cloud global, tenant organizations, client {CLIENT}.",
+        f"Cloud global, tenant organizations, client {CLIENT}, profile default.",
         "Signed out. Run `copilot-mcp login`.",
+        "Sign-ins are kept in memory only: there is no desktop session with a keyring (no D-Bus session bus). Install "
+        "and unlock a keyring (GNOME Keyring or KWallet) in this desktop session.",
     ]
 
 
-def test_status_shows_account_permissions_and_place(run: Run, signed_in: TokenCache) -> None:
-    result = run("status", COPILOT_MCP_CLIENT_ID=CLIENT)
+@pytest.mark.parametrize(
+    ("cache", "reason", "remedy"),
+    [
+        (
+            "plain",
+            "a plain file was asked for (`--cache plain`)",
+            "Leave `--cache plain` out where a keyring can be had, or use `--cache memory`",
+        ),
+        (
+            "auto",
+            "there is no desktop session with a keyring (no D-Bus session bus)",
+            "Install and unlock a keyring (GNOME Keyring or KWallet) in this desktop session",
+        ),
+    ],
+)
+def test_status_shows_account_permissions_and_place(
+    run: Run, signed_in: TokenCache, cache: str, reason: str, remedy: str
+) -> None:
+    result = run("status", "--log-level", "error", COPILOT_MCP_CLIENT_ID=CLIENT, COPILOT_MCP_CACHE=cache)
     assert result.exit_code == 0, result.output
     assert "Signed in as Adele Vance <adele@contoso.example>" in result.stdout
-    assert f"kept in {signed_in.path}: readable by you alone, NOT encrypted" in result.stdout
+    warning = (
+        f"WARNING: sign-ins are kept in {signed_in.path} (mode 0600), NOT encrypted: {reason}. Other programs of "
+        f"yours, and whoever gets the disk or a backup, can read them. {remedy}."
+    )
+    assert warning in result.stdout.splitlines()
     assert "Not granted: " in result.stdout
     assert "copilot_chat needs them" in result.stdout
+
+
+def test_profiles_are_kept_apart(run: Run, signed_in: TokenCache) -> None:
+    other = run("status", "--client-id", CLIENT, "--cache", "plain", "--profile", "work")
+    assert (other.exit_code, "profile work" in other.stdout, "Signed out." in other.stdout) == (1, True, True)
+    run("logout", "--client-id", CLIENT, COPILOT_MCP_PROFILE="work")
+    assert signed_in.path.exists()
+
+
+@pytest.mark.parametrize("command", ["login", "status", "logout", "serve"])
+@pytest.mark.parametrize("profile", ["../x", "CON", "a" * 300, "/etc/passwd", ""])
+def test_unusable_profile_is_refused_before_anything_is_made(run: Run, home: Path, command: str, profile: str) -> None:
+    result = run(command, "--client-id", CLIENT, "--profile", profile)
+    assert result.exit_code == 1
+    assert "The profile name (--profile or COPILOT_MCP_PROFILE) is not usable." in result.stderr
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--cache", "plain"], "`--cache plain` asks for that; leave it out where a keyring can be had."),
+        ([], "It is encrypted at its first use where that is possible; `copilot-mcp status` tells."),
+    ],
+)
+def test_server_warns_of_a_plain_file_at_every_start_whatever_the_log_level(
+    run: Run, signed_in: TokenCache, options: list[str], words: str
+) -> None:
+    result = run("serve", "--client-id", CLIENT, "--log-level", "error", *options)
+    assert result.stderr.splitlines() == [
+        f"WARNING: the sign-in in {signed_in.path} (mode 0600) is NOT encrypted. Other programs of yours, and whoever "
+        f"gets the disk or a backup, can read it. {words}"
+    ]
+
+
+@pytest.mark.parametrize("options", [[], ["--cache", "memory"]])
+def test_server_that_keeps_nothing_in_clear_does_not_warn(run: Run, options: list[str]) -> None:
+    assert run("serve", "--client-id", CLIENT, *options).stderr == ""
 
 
 def test_status_of_the_simulated_tenant_cannot_be_mistaken(run: Run, home: Path) -> None:
@@ -144,6 +224,16 @@ def test_logout_forgets_the_sign_in(run: Run, signed_in: TokenCache) -> None:
     first, second = run("logout", "--client-id", CLIENT), run("logout", "--client-id", CLIENT)
     assert first.stdout.splitlines()[0] == "Signed out adele@contoso.example."
     assert second.stdout.splitlines()[0] == "Nobody was signed in."
+    assert not signed_in.path.exists()
+
+
+def test_logout_removes_what_cannot_be_read(run: Run, signed_in: TokenCache) -> None:
+    signed_in.path.write_bytes(b"copilot-mcp sealed 1 key\n" + bytes(100))
+    shut = run("logout", "--client-id", CLIENT)
+    assert shut.stdout.startswith(
+        f"A sign-in is saved in {signed_in.path}, encrypted, but it cannot be opened: there is"
+    )
+    assert "It is removed." in shut.stdout
     assert not signed_in.path.exists()
 
 

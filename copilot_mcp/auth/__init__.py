@@ -11,10 +11,13 @@ from copilot_mcp.auth.library_logs import quiet_libraries
 
 if TYPE_CHECKING:
     from copilot_mcp.auth.answers import Account
+    from copilot_mcp.auth.cache_place import cache_file_name, checked_profile
     from copilot_mcp.auth.credential import Credential
     from copilot_mcp.auth.device_code import SignInAttempt
+    from copilot_mcp.auth.keeping import Keeping
     from copilot_mcp.auth.shared_file import SharedFile
-    from copilot_mcp.auth.token_cache import MemoryCache, SignInCache, TokenCache, cache_file_name
+    from copilot_mcp.auth.sign_in_cache import MemoryCache, SignInCache
+    from copilot_mcp.auth.token_cache import TokenCache
     from copilot_mcp.auth.transport import LoopbackTransport, open_http
 
 __all__ = [
@@ -23,6 +26,7 @@ __all__ = [
     "Account",
     "Cloud",
     "Credential",
+    "Keeping",
     "LoopbackTransport",
     "MemoryCache",
     "SharedFile",
@@ -30,6 +34,7 @@ __all__ = [
     "SignInCache",
     "TokenCache",
     "cache_file_name",
+    "checked_profile",
     "open_http",
     "quiet_libraries",
 ]
@@ -37,13 +42,15 @@ __all__ = [
 _HOMES = {
     "Account": "answers",
     "Credential": "credential",
+    "Keeping": "keeping",
     "LoopbackTransport": "transport",
-    "MemoryCache": "token_cache",
+    "MemoryCache": "sign_in_cache",
     "SharedFile": "shared_file",
     "SignInAttempt": "device_code",
-    "SignInCache": "token_cache",
+    "SignInCache": "sign_in_cache",
     "TokenCache": "token_cache",
-    "cache_file_name": "token_cache",
+    "cache_file_name": "cache_place",
+    "checked_profile": "cache_place",
     "open_http": "transport",
 }
 """Where each name lives that is imported when it is first asked for: a server lists its tools without any of them."""

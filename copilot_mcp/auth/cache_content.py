@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from copilot_mcp.auth.answers import Account
 from copilot_mcp.auth.clouds import Cloud
+from copilot_mcp.errors import AuthenticationError
 
 __all__ = [
     "Content",
@@ -19,6 +20,7 @@ __all__ = [
     "content_of",
     "merged",
     "msal_text",
+    "refuse_other_person",
     "stored_tokens",
     "with_account",
     "without_token",
@@ -92,6 +94,22 @@ def account_in(content: Content) -> Account | None:
 def with_account(content: Content, account: Account) -> Content:
     """The content with this account as the one that is signed in."""
     return {**content, _OURS: {_ACCOUNT: {**asdict(account), _SCOPES: sorted(account.scopes)}}}
+
+
+def refuse_other_person(content: Content, account: Account) -> None:
+    """Keep one person's profile from becoming another's unasked, by a slip or by somebody else's approval.
+
+    Raises:
+        AuthenticationError: Somebody else is signed in (`other_account`).
+    """
+    present = account_in(content)
+    if present is not None and not present.same_person(account):
+        raise AuthenticationError(
+            "Another account signed in than the one this profile belongs to; nothing was stored.",
+            "Run `copilot-mcp login --replace-account` to hand the profile over, or give the account a profile of its "
+            "own (`--profile NAME`).",
+            kind="other_account",
+        )
 
 
 def msal_text(content: Content) -> str:

@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from copilot_mcp.auth.answers import Account, person_of, read_grant, unreadable
-from copilot_mcp.auth.cache_content import Content, account_in, merged, stored_tokens, with_account, without_token
+from copilot_mcp.auth.cache_content import (
+    Content,
+    account_in,
+    merged,
+    refuse_other_person,
+    stored_tokens,
+    with_account,
+    without_token,
+)
 from copilot_mcp.auth.clouds import Cloud
 from copilot_mcp.auth.device_code import DeviceCodeSignIn, SignInAttempt, Sleep
 from copilot_mcp.auth.entra import DeviceFlow, Entra
@@ -42,7 +50,7 @@ REFUSAL_MEMORY_S = 30.0
 """How long a refusal is repeated without asking, so that a model's retries do not look like an attack to Entra."""
 
 
-_LOCAL_KINDS = ("signed_out", "cache_unsafe", "cache_locked")
+_LOCAL_KINDS = ("signed_out", "cache_unsafe", "cache_locked", "cache_reset", "cache_shut")
 """Refusals that cost Entra nothing, and that the person may have cured a moment later."""
 
 _OPENID_SCOPES = frozenset({"openid", "profile", "offline_access", "email"})
@@ -68,6 +76,9 @@ class Credential:
 
     Scopes are permission names without prefix, such as `Files.Read.All`. `clock` gives seconds since 1970.
     """
+
+    replace_account = False
+    """Whether a sign-in by another person than the one who is signed in takes the place."""
 
     def __init__(
         self,
@@ -257,9 +268,11 @@ class Credential:
             sign_in_id=secrets.token_hex(8),
         )
 
-        def signed_in(_: Content) -> Content:
+        def signed_in(current: Content) -> Content:
             if not wanted():
                 raise AuthenticationError("The sign-in was cancelled.", kind="sign_in_cancelled")
+            if not self.replace_account:
+                refuse_other_person(current, account)
             return with_account(content, account)
 
         self._cache.update(signed_in)

@@ -29,6 +29,7 @@ class LockTimeoutError(Exception):
 
 
 if sys.platform == "win32":  # pragma: no cover - the other branch is the one this system has
+    import errno
     import msvcrt
 
     _BYTE = 4096
@@ -38,8 +39,10 @@ if sys.platform == "win32":  # pragma: no cover - the other branch is the one th
         os.lseek(descriptor, _BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EDEADLK):
+                return False
+            raise
         return True
 
     def _unlock(descriptor: int) -> None:
@@ -51,7 +54,7 @@ else:
     def _try_lock(descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True
 
@@ -72,7 +75,7 @@ def locked(
     Raises:
         LockTimeoutError: It was not free within `timeout_s` seconds.
         AuthenticationError: The file is a link or not ours (`cache_unsafe`).
-        OSError: The directory cannot be written to.
+        OSError: The directory cannot be written to, or its file system has no locks.
     """
     descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
     try:

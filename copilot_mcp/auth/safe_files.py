@@ -10,16 +10,29 @@ import shlex
 import stat
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from copilot_mcp.errors import AuthenticationError
 
-__all__ = ["open_private", "private_directory", "read_private", "remove_leftovers", "replace_private"]
+__all__ = [
+    "open_private",
+    "private_directory",
+    "prove_private",
+    "read_private",
+    "remove_leftovers",
+    "replace_private",
+    "unsafe_directory",
+]
 
 _PRIVATE_FILE = 0o600
 _PRIVATE_DIRECTORY = 0o700
 _OTHERS = 0o077
 _OTHERS_WRITE = 0o022
+_TRIAL_BYTES = 65_536
+_TICK_NS = 1000
+"""Windows keeps time in steps of 100 ns."""
+
 _REPLACE_TRIES = 40
 _REPLACE_WAIT_S = 0.025
 
@@ -28,12 +41,13 @@ _NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getatt
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
+def unsafe_directory(path: Path, what: str, remedy: str) -> AuthenticationError:
+    """The refusal of a place (`cache_unsafe`); `what` follows its name, `remedy` is a sentence."""
+    return AuthenticationError(f"{path} {what}, so the saved sign-in in it is not used.", remedy, kind="cache_unsafe")
+
+
 def _unsafe(path: Path, what: str, command: str) -> AuthenticationError:
-    return AuthenticationError(
-        f"{path} {what}, so the saved sign-in in it is not used.",
-        f"Repair it with: {command} {shlex.quote(str(path))}",
-        kind="cache_unsafe",
-    )
+    return unsafe_directory(path, what, f"Repair it with: {command} {shlex.quote(str(path))}")
 
 
 def private_directory(path: Path) -> None:
@@ -43,7 +57,7 @@ def private_directory(path: Path) -> None:
         AuthenticationError: It is a link, belongs to somebody else, or others may write to it (`cache_unsafe`).
         OSError: It cannot be made.
     """
-    path.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    _make(path)
     if sys.platform == "win32":  # pragma: no cover - modes and owners do not exist there
         return
     state = path.lstat()
@@ -55,6 +69,13 @@ def private_directory(path: Path) -> None:
         raise _unsafe(path, "can be written to by others", "chmod 700")
     if state.st_mode & _OTHERS:
         path.chmod(_PRIVATE_DIRECTORY)
+
+
+def _make(path: Path) -> None:
+    """Make the directory, and the ones it lies in with the same mode: `mkdir` would leave those to the umask."""
+    if not path.parent.exists():
+        _make(path.parent)
+    path.mkdir(mode=_PRIVATE_DIRECTORY, exist_ok=True)
 
 
 def open_private(path: Path, flags: int) -> int:
@@ -108,6 +129,27 @@ def replace_private(path: Path, data: bytes) -> None:
     Raises:
         OSError: The disk is full or read-only; the old file is intact.
     """
+    temporary = _written(path, data)
+    try:
+        _move_on(temporary, path)
+        _replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _settle(path.parent)
+
+
+def prove_private(path: Path) -> None:
+    """Write as much beside `path` as a saved sign-in may need, and remove it.
+
+    Raises:
+        OSError: The disk is full or read-only.
+    """
+    _written(path, bytes(_TRIAL_BYTES)).unlink()
+
+
+def _written(path: Path, data: bytes) -> Path:
+    """A new file beside `path` that holds `data`, safe on the disk."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS | _BINARY, _PRIVATE_FILE)
     try:
@@ -115,10 +157,35 @@ def replace_private(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        _replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    return temporary
+
+
+def _move_on(temporary: Path, path: Path) -> None:
+    """Give the new file a later time than the old one, also when the clock is set back or ticks slowly.
+
+    Readers tell a change by number, time and size, and a file system may give an old file's number to a new one.
+    """
+    try:
+        old = path.lstat().st_mtime_ns
+    except OSError:
+        return
+    if temporary.lstat().st_mtime_ns <= old:
+        os.utime(temporary, ns=(old + _TICK_NS, old + _TICK_NS))
+
+
+def _settle(directory: Path) -> None:
+    """Bring a rename to the disk, so that a power cut does not bring back a refresh token that was used up."""
+    if sys.platform == "win32":  # pragma: no cover - a directory cannot be opened there
+        return
+    with suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _replace(temporary: Path, path: Path) -> None:

@@ -5,136 +5,82 @@ own persisted cache is not used: it writes in place, a crash leaves a lock that 
 stops every later sign-in (measured with msal-extensions 1.3.1). Here MSAL works on a copy, and only checked changes
 are merged into the file, under a lock, into what the file holds at that moment.
 
-The file is not encrypted. Its mode keeps other users out, not other programs of the same user.
+The file is encrypted where the operating system can (`protection`). Where it cannot, a sign-in lasts as long as the
+process, unless a plain file was asked for. A file keeps its form while its account stays the same: what is in clear
+is encrypted as soon as that is possible, and what is encrypted is never put in clear by a refresh.
 """
 
-import hashlib
 import json
 import logging
-import re
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol, TypeAlias
 
-from copilot_mcp.auth.cache_content import Content, content_of
+from copilot_mcp.auth.cache_content import Content, account_in
+from copilot_mcp.auth.cache_file import CacheFile, Form, Found, shut, why
+from copilot_mcp.auth.cache_place import MOUNTS, cache_file_name, data_directory, network_file_system
 from copilot_mcp.auth.file_lock import LockTimeoutError, locked
-from copilot_mcp.auth.safe_files import private_directory, read_private, remove_leftovers, replace_private
-from copilot_mcp.errors import AuthenticationError, SettingsError
+from copilot_mcp.auth.keeping import Keeping
+from copilot_mcp.auth.protection import NoProtectionError, Protection, platform_protection
+from copilot_mcp.auth.safe_files import private_directory, remove_leftovers, unsafe_directory
+from copilot_mcp.auth.sign_in_cache import Change, MemoryCache, SignInCache
+from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
 
 __all__ = ["Change", "MemoryCache", "SignInCache", "TokenCache", "cache_file_name"]
 
 logger = logging.getLogger(__name__)
 
-MAX_FILE = 8 * 1_048_576
 LOCK_TIMEOUT_S = 10.0
 REFRESH_LOCK_TIMEOUT_S = 20.0
 """A little longer than one refresh may take; after that we refresh beside the holder rather than not at all."""
 
-_PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_DEVICES = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]")
-
-Change: TypeAlias = Callable[[Content], Content]
-"""Makes the new content out of the newest one; it may raise to leave everything as it is."""
-
-
-class SignInCache(Protocol):
-    """What the credential needs of a cache. Every method may block for a moment; call them from a worker thread."""
-
-    def read(self) -> Content:
-        """A copy of the newest content, empty when nobody is signed in."""
-
-    def update(self, change: Change) -> object:
-        """Apply `change` to the newest content and keep the result; no other process's change is lost.
-
-        Gives the stamp of what was kept.
-        """
-
-    def erase(self) -> None:
-        """Forget everything."""
-
-    def stamp(self) -> object:
-        """A value that differs whenever the content may have changed. Quick enough for an event loop."""
-
-    def refreshing(self) -> AbstractContextManager[None]:
-        """Held around a refresh, so that of many processes with one expired token one asks for the next."""
-
-
-def cache_file_name(profile: str, cloud: str, tenant: str, client_id: str) -> str:
-    """The file for a profile: derived, so that no input reaches a path and two tenants never share a file.
-
-    Raises:
-        SettingsError: The profile name is not `[a-z0-9][a-z0-9_-]{0,31}`, or is a device name of Windows.
-    """
-    if not _PROFILE.fullmatch(profile) or _DEVICES.fullmatch(profile):
-        raise SettingsError(
-            "The profile name is not usable.",
-            "Use 1 to 32 lower-case letters, digits, `-` and `_`, beginning with a letter or digit.",
-        )
-    identity = json.dumps([profile, cloud, tenant.lower(), client_id.lower()])
-    return f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.json"
-
-
-class MemoryCache:
-    """Keeps the sign-in as long as the process lives and never touches a disk."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._text = "{}"
-        self._changes = 0
-
-    def read(self) -> Content:
-        """A copy of the content."""
-        content: Content = json.loads(self._text)
-        return content
-
-    def update(self, change: Change) -> object:
-        """Apply the change."""
-        with self._lock:
-            self._text = json.dumps(change(self.read()))
-            self._changes += 1
-            return self._changes
-
-    def erase(self) -> None:
-        """Forget everything."""
-        self.update(lambda _: {})
-
-    def stamp(self) -> object:
-        """How many changes there were."""
-        return self._changes
-
-    def refreshing(self) -> AbstractContextManager[None]:
-        """Nothing: no other process can see this cache."""
-        return nullcontext()
-
 
 class TokenCache:
-    """Keeps the sign-in in a file of mode 0600 in a directory of mode 0700.
+    """Keeps the sign-in in a file of mode 0600 in a directory of mode 0700, encrypted by `protection`.
 
-    Processes may share the file. When the disk refuses a write, the content stays in memory, a warning is logged,
-    and the next change tries again. A damaged file is removed with a warning.
+    Without a protection, or with `plain`, the file is in clear. Processes may share it. When the disk refuses a write
+    or nothing can be encrypted, the content stays in memory, a warning is logged, and the next change tries again. A
+    damaged file is removed with a warning.
     """
 
     def __init__(
         self,
         path: Path,
         *,
+        protection: Protection | None = None,
+        plain: bool = False,
         lock_timeout_s: float = LOCK_TIMEOUT_S,
         refresh_timeout_s: float = REFRESH_LOCK_TIMEOUT_S,
+        mounts: Path = MOUNTS,
     ) -> None:
         self._path = path
+        self._protection = protection
+        self._plain = plain or protection is None
+        self._file = CacheFile(path, protection)
         self._lock_timeout_s = lock_timeout_s
         self._refresh_timeout_s = refresh_timeout_s
+        self._mounts = mounts
         self._lock_path = path.with_suffix(".lock")
         self._refresh_path = path.with_suffix(".refresh")
+        self._turn = threading.RLock()
+        self._checked = False
         self._prepared = False
+        self._left_in_clear = False
         self._unsaved: str | None = None
+        self._unsaved_beside: object = None
         self._unsaved_changes = 0
 
     @classmethod
     def of(
-        cls, profile: str, cloud: str, tenant: str, client_id: str, *, directory: Path | None = None
+        cls,
+        profile: str,
+        cloud: str,
+        tenant: str,
+        client_id: str,
+        *,
+        directory: Path | None = None,
+        plain: bool = False,
     ) -> "TokenCache":
         """The cache of a profile, in the user's data directory unless told otherwise. Touches no disk yet.
 
@@ -142,11 +88,7 @@ class TokenCache:
             SettingsError: See `cache_file_name`.
         """
         name = cache_file_name(profile, cloud, tenant, client_id)
-        if directory is None:
-            from platformdirs import user_data_dir
-
-            directory = Path(user_data_dir("copilot-mcp", appauthor=False, roaming=False))
-        return cls(directory / name)
+        return cls((directory or data_directory()) / name, protection=platform_protection(name), plain=plain)
 
     @property
     def path(self) -> Path:
@@ -157,19 +99,32 @@ class TokenCache:
         """A copy of the newest content.
 
         Raises:
+            AuthenticationRequiredError: The file was damaged and has been removed (`cache_reset`), or its key cannot
+                be had at this moment (`cache_shut`).
             AuthenticationError: The file or directory is not safe to use (`cache_unsafe`).
         """
-        if self._unsaved is not None:
-            content: Content = json.loads(self._unsaved)
-            return content
-        if not self._path.parent.is_dir():
-            return {}
-        private_directory(self._path.parent)
-        content_read = self._load()
-        if content_read is not None:
-            return content_read
-        with self._exclusive():
-            return self._load_or_remove()
+        with self._turn:
+            if (unsaved := self._in_memory()) is not None:
+                return unsaved
+            if not self._path.parent.is_dir():
+                return {}
+            self._check_directory()
+            if not self._prepared and not any(self._path.parent.glob(f"{self._path.name}.*.tmp")):
+                self._prepared = True
+            found = self._file.look()
+            in_clear = found.form is Form.PLAIN and not self._plain and not self._left_in_clear
+            if found.form is Form.DAMAGED or in_clear or not self._prepared:
+                with self._exclusive() as writable:
+                    found = self._settled(writable=writable)
+            if found.form is Form.DAMAGED:
+                raise AuthenticationRequiredError(
+                    "The saved sign-in could not be read and was removed.",
+                    "Run `copilot-mcp login`.",
+                    kind="cache_reset",
+                )
+            if found.obstacle is not None:
+                raise shut(self._path, found.obstacle)
+            return found.content
 
     def update(self, change: Change) -> object:
         """Apply `change` to the newest content, write it, and give the new stamp.
@@ -177,37 +132,63 @@ class TokenCache:
         Raises:
             AuthenticationError: `cache_unsafe`, or another process holds the lock for too long (`cache_locked`).
         """
-        with self._exclusive() as writable:
-            base: Content = json.loads(self._unsaved) if self._unsaved is not None else self._load_or_remove()
-            text = json.dumps(change(base))
-            self._keep(text, writable=writable)
-            return self.stamp()
+        with self._turn:
+            if self._protection is not None:
+                self._protection.prepare()
+            with self._exclusive() as writable:
+                unsaved = self._in_memory()
+                found = self._settled(writable=writable) if unsaved is None else self._file.look()
+                base = found.content if unsaved is None else unsaved
+                content = change(base)
+                if found.obstacle is None or _sign_in(content):
+                    self._keep(content, found, writable=writable)
+                return self.stamp()
 
     def erase(self) -> None:
-        """Remove the file.
+        """Remove the file, and the key it was encrypted with.
+
+        Raises:
+            AuthenticationError: As for `update`, or the disk refuses (`cache_unwritable`).
+        """
+        with self._turn:
+            self._drop_unsaved()
+            if not self._path.parent.is_dir():
+                return
+            with self._exclusive():
+                self._file.remove()
+
+    def stamp(self) -> object:
+        """Identity, time and size of the file; None without a file."""
+        return (self._file.stamp(), self._unsaved_changes)
+
+    def is_in_clear(self) -> bool:
+        """Whether there is a file that is not encrypted. Asks no key store."""
+        return self._file.is_in_clear()
+
+    def keeping(self) -> Keeping:
+        """How the sign-in is kept that is saved now, or how one would be where there is none.
 
         Raises:
             AuthenticationError: As for `update`.
         """
-        with self._exclusive():
-            self._unsaved = None
-            self._unsaved_changes += 1
-            self._path.unlink(missing_ok=True)
+        with self._turn, self._exclusive() as writable:
+            return self._file.keeping(self._settled(writable=writable), plain=self._plain)
 
-    def stamp(self) -> object:
-        """Identity, time and size of the file; None without a file."""
-        try:
-            state = self._path.stat(follow_symlinks=False)
-        except OSError:
-            return (None, self._unsaved_changes)
-        return (state.st_ino, state.st_mtime_ns, state.st_size, self._unsaved_changes)
+    def prospect(self) -> Keeping:
+        """How a sign-in would be kept that is made now. Tries it, and leaves everything as it is.
+
+        Raises:
+            AuthenticationError: As for `update`.
+        """
+        with self._turn, self._exclusive():
+            return self._file.prospect(plain=self._plain)
 
     @contextmanager
     def refreshing(self) -> Iterator[None]:
         """Hold the refresh lock. Without it the block runs all the same: a stuck process must not stop this one."""
         with ExitStack() as held:
             try:
-                private_directory(self._path.parent)
+                self._check_directory()
                 held.enter_context(locked(self._refresh_path, self._refresh_timeout_s))
             except LockTimeoutError as error:
                 logger.warning("Process %s has been refreshing a token for long; going on without it.", error.owner)
@@ -220,7 +201,7 @@ class TokenCache:
         """Hold the lock; gives False where the disk cannot be written to, so that no lock is needed."""
         with ExitStack() as held:
             try:
-                private_directory(self._path.parent)
+                self._check_directory()
                 held.enter_context(locked(self._lock_path, self._lock_timeout_s))
             except LockTimeoutError as error:
                 raise AuthenticationError(
@@ -236,29 +217,76 @@ class TokenCache:
                 self._prepared = True
             yield True
 
-    def _load(self) -> Content | None:
-        """What the file holds; None when it is damaged."""
-        data = read_private(self._path, MAX_FILE)
-        return {} if data is None else content_of(data, MAX_FILE)
+    def _check_directory(self) -> None:
+        private_directory(self._path.parent)
+        if not self._checked:
+            if kind := network_file_system(self._path.parent, self._mounts):
+                raise unsafe_directory(
+                    self._path.parent,
+                    f"is on a network file system ({kind}), whose locks cannot be trusted",
+                    "Set XDG_DATA_HOME to a folder on a local disk, or use `--cache memory`.",
+                )
+            self._checked = True
 
-    def _load_or_remove(self) -> Content:
-        """What the file holds; a damaged file is removed, without a copy, because it holds secrets. Needs the lock."""
-        content = self._load()
-        if content is not None:
-            return content
-        self._path.unlink(missing_ok=True)
-        logger.warning("The saved sign-in could not be read and was removed; sign in again.")
-        return {}
-
-    def _keep(self, text: str, *, writable: bool) -> None:
+    def _settled(self, *, writable: bool) -> Found:
+        """What the file holds, repaired: a damaged one is gone, one in clear is encrypted. Needs the lock."""
+        found = self._file.look()
+        if found.form is Form.DAMAGED:
+            self._file.discard()
+            logger.warning("The saved sign-in could not be read and was removed; sign in again.")
+        if found.form is not Form.PLAIN or self._plain:
+            return found
         try:
             if not writable:
                 raise OSError
-            replace_private(self._path, text.encode())
-        except OSError:
+            self._file.write(json.dumps(found.content), found, in_clear=False)
+        except (OSError, NoProtectionError) as error:
+            if not self._left_in_clear:
+                logger.warning(
+                    "The saved sign-in in %s is in clear, as an earlier version or `--cache plain` left it, and cannot "
+                    "be encrypted: %s. It stays in use; `copilot-mcp logout` removes it.",
+                    self._path,
+                    why(error),
+                )
+            self._left_in_clear = True
+            return found
+        logger.warning("The saved sign-in in %s was in clear and is encrypted now.", self._path)
+        return self._file.look()
+
+    def _in_memory(self) -> Content | None:
+        """What could not be saved, as long as no other process has changed the file meanwhile."""
+        if self._unsaved is None or self._file.stamp() != self._unsaved_beside:
+            self._drop_unsaved()
+            return None
+        content: Content = json.loads(self._unsaved)
+        return content
+
+    def _drop_unsaved(self) -> None:
+        if self._unsaved is not None:
+            self._unsaved = None
+            self._unsaved_changes += 1
+
+    def _keep(self, content: Content, found: Found, *, writable: bool) -> None:
+        """Write the content, or hold it in memory."""
+        text = json.dumps(content)
+        same = _sign_in(content) == _sign_in(found.content)
+        kept = found.form if same else Form.NONE
+        try:
+            if not writable:
+                raise OSError
+            self._file.write(text, found, in_clear=kept is not Form.SEALED if self._plain else kept is Form.PLAIN)
+        except (OSError, NoProtectionError) as error:
+            if found.form is Form.PLAIN and not same:
+                # It is another sign-in's, it is over, and it is in clear.
+                self._file.discard()
             if self._unsaved is None:
-                logger.warning("The sign-in cannot be saved to disk and is kept in memory only.")
-            self._unsaved = text
+                logger.warning("The sign-in cannot be saved and is kept in memory only: %s.", why(error))
+            self._unsaved, self._unsaved_beside = text, self._file.stamp()
             self._unsaved_changes += 1
             return
         self._unsaved = None
+
+
+def _sign_in(content: Content) -> str:
+    account = account_in(content)
+    return account.sign_in_id if account is not None else ""

@@ -1,12 +1,25 @@
 """What `login`, `status` and `logout` say about an account."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
 
 from copilot_mcp.cli._services import open_cache
 from copilot_mcp.errors import SettingsError
 from copilot_mcp.settings import Settings
 
-__all__ = ["missing_scope_lines", "require_client_id", "where_kept"]
+if TYPE_CHECKING:
+    from copilot_mcp.auth import Keeping
+
+__all__ = [
+    "kept",
+    "missing_scope_lines",
+    "require_client_id",
+    "require_keeping",
+    "warn_of_plain_file",
+    "where_kept",
+]
 
 
 def require_client_id(client_id: str | None) -> str:
@@ -24,15 +37,79 @@ def require_client_id(client_id: str | None) -> str:
 
 
 def where_kept(settings: Settings) -> str:
-    """Where the sign-in is, and what protects it. The warning about a plain file cannot be switched off."""
+    """Where the sign-in is, and what protects it. The warning about a plain file cannot be switched off.
+
+    Raises:
+        AuthenticationError: The place is not safe to use, or another process holds it.
+    """
     from copilot_mcp.auth import TokenCache
 
     cache = open_cache(settings)
     if not isinstance(cache, TokenCache):
         return "The sign-in is kept in memory only."
+    return kept(cache.keeping())
+
+
+def kept(keeping: "Keeping") -> str:
+    """The facts as sentences."""
+    if keeping.path is None:
+        return f"Sign-ins are kept in memory only: {keeping.reason}. {keeping.remedy}."
+    if keeping.encrypted:
+        return (
+            f"Sign-ins are kept in {keeping.path}, encrypted; {keeping.protected_by} protects them from other people, "
+            "not from other programs of yours."
+        )
     return (
-        f"The sign-in is kept in {cache.path}: readable by you alone, NOT encrypted. Other programs of yours can "
-        "read it."
+        f"WARNING: sign-ins are kept in {keeping.path} (mode 0600), NOT encrypted: {keeping.reason}. Other programs of "
+        f"yours, and whoever gets the disk or a backup, can read them. {keeping.remedy}."
+    )
+
+
+def require_keeping(settings: Settings) -> None:
+    """Make sure that a sign-in would be kept, before a person is asked to do anything for it.
+
+    Raises:
+        SettingsError: It would end with this command.
+        AuthenticationError: The place is not safe to use, or another process holds it.
+    """
+    from copilot_mcp.auth import TokenCache
+
+    cache = open_cache(settings)
+    if isinstance(cache, TokenCache):
+        would = cache.prospect()
+        if would.path is not None:
+            return
+        reason, remedy = would.reason, f"{would.remedy}, or keep"
+    else:
+        reason, remedy = "`--cache memory` keeps nothing after this command", "Leave it out, or keep"
+    raise SettingsError(
+        f"A sign-in could not be kept: {reason}. Nobody was asked to sign in.",
+        f"{remedy} the sign-in in a file that only you can read, not encrypted: `copilot-mcp login --cache plain`. Or "
+        "sign in inside the host: `copilot-mcp serve` asks for it when a tool is first called, and it lasts as long as "
+        "that server runs.",
+        kind="cache_unencrypted",
+    )
+
+
+def warn_of_plain_file(settings: Settings) -> None:
+    """Say on standard error, at the start of a server, that a sign-in lies in clear or will. Costs no library.
+
+    Not a log record, which a level could silence.
+    """
+    from copilot_mcp.auth import TokenCache
+
+    cache = open_cache(settings)
+    if not isinstance(cache, TokenCache) or not (settings.cache == "plain" or cache.is_in_clear()):
+        return
+    then = (
+        "`--cache plain` asks for that; leave it out where a keyring can be had."
+        if settings.cache == "plain"
+        else "It is encrypted at its first use where that is possible; `copilot-mcp status` tells."
+    )
+    click.echo(
+        f"WARNING: the sign-in in {cache.path} (mode 0600) is NOT encrypted. Other programs of yours, and whoever gets "
+        f"the disk or a backup, can read it. {then}",
+        err=True,
     )
 
 

@@ -34,6 +34,12 @@ def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return apply
 
 
+def _checked_profile(_: click.Context, __: click.Parameter, name: str) -> str:
+    from copilot_mcp.auth import checked_profile
+
+    return checked_profile(name)
+
+
 account_options = _all(
     click.option(
         "--cloud",
@@ -59,13 +65,23 @@ account_options = _all(
         help="Application (client) id of your app registration.",
     ),
     click.option(
+        "--profile",
+        default="default",
+        show_default=True,
+        callback=_checked_profile,
+        envvar="COPILOT_MCP_PROFILE",
+        show_envvar=True,
+        help="Name of the sign-in to use; each is kept apart, with an account of its own.",
+    ),
+    click.option(
         "--cache",
-        type=click.Choice(["plain", "memory"]),
-        default="plain",
+        type=click.Choice(["auto", "plain", "memory"]),
+        default="auto",
         show_default=True,
         envvar="COPILOT_MCP_CACHE",
         show_envvar=True,
-        help="Where the sign-in is kept: a file that only you can read (not encrypted), or nowhere.",
+        help="Where the sign-in is kept: encrypted where this system can, else in memory (auto); in a file that only "
+        "you can read, NOT encrypted (plain); in memory.",
     ),
 )
 

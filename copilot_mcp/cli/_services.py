@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["GraphServices", "LocalTenant", "open_cache", "open_credential", "sign_in_scopes"]
 
 USER_AGENT = "copilot-mcp"
-PROFILE = "default"
-"""One account a profile; there is one profile for now."""
 
 
 class LocalTenant(Protocol):
@@ -230,4 +228,6 @@ def open_cache(settings: Settings) -> "MemoryCache | TokenCache":
 
     if settings.simulated or settings.cache == "memory":
         return MemoryCache()
-    return TokenCache.of(PROFILE, settings.cloud, settings.tenant, settings.client_id or "")
+    return TokenCache.of(
+        settings.profile, settings.cloud, settings.tenant, settings.client_id or "", plain=settings.cache == "plain"
+    )

@@ -1,14 +1,15 @@
 """`copilot-mcp logout`: forget the sign-in on this machine."""
 
-from typing import Literal
+from typing import Any
 
 import anyio
 import click
 
 from copilot_mcp.cli._account import require_client_id
 from copilot_mcp.cli._logs import start_logging
-from copilot_mcp.cli._options import account_options, log_option
+from copilot_mcp.cli._options import account_options, log_option, settings_from
 from copilot_mcp.cli._services import open_credential
+from copilot_mcp.errors import AuthenticationRequiredError
 from copilot_mcp.settings import Settings
 
 __all__ = ["command"]
@@ -17,10 +18,10 @@ __all__ = ["command"]
 @click.command("logout")
 @account_options
 @log_option
-def command(cloud: str, tenant: str, client_id: str | None, cache: Literal["plain", "memory"], log_level: str) -> None:
+def command(client_id: str | None, log_level: str, **decided: Any) -> None:
     """Forget the sign-in on this machine."""
     start_logging(log_level)
-    anyio.run(_logout, Settings(cloud, tenant, require_client_id(client_id), cache=cache))
+    anyio.run(_logout, settings_from(client_id=require_client_id(client_id), **decided))
 
 
 async def _logout(settings: Settings) -> None:
@@ -28,9 +29,14 @@ async def _logout(settings: Settings) -> None:
 
     async with open_http() as http:
         credential = open_credential(settings, http)
-        account = await credential.account()
+        try:
+            account = await credential.account()
+            done = f"Signed out {account.username}." if account else "Nobody was signed in."
+        except AuthenticationRequiredError as error:
+            # What cannot be opened can still be removed.
+            done = f"{error.message} It is removed." if error.kind == "cache_shut" else error.message
         await credential.sign_out()
-    click.echo(f"Signed out {account.username}." if account else "Nobody was signed in.")
+    click.echo(done)
     click.echo(
         "Sessions at Microsoft were not revoked: end them at https://mysignins.microsoft.com if this machine was lost."
     )

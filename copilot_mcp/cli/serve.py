@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import click
 
+from copilot_mcp.cli._account import warn_of_plain_file
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._names import names_from
 from copilot_mcp.cli._options import (
@@ -124,6 +125,8 @@ def command(
     if local is not None:
         settings = simulated_settings(settings)
     start_logging(log_level)
+    if settings.client_id:
+        warn_of_plain_file(settings)
     from copilot_mcp.server import build_server
 
     services = GraphServices(settings, local)

@@ -1,14 +1,14 @@
 """`copilot-mcp status`: who is signed in, and what that allows."""
 
 import sys
-from typing import Literal
+from typing import Any
 
 import anyio
 import click
 
 from copilot_mcp.cli._account import missing_scope_lines, require_client_id, where_kept
 from copilot_mcp.cli._logs import start_logging
-from copilot_mcp.cli._options import account_options, log_option
+from copilot_mcp.cli._options import account_options, log_option, settings_from
 from copilot_mcp.cli._services import open_credential, sign_in_scopes
 from copilot_mcp.cli._simulated import simulated_settings
 from copilot_mcp.settings import Settings
@@ -28,18 +28,16 @@ __all__ = ["command"]
 @log_option
 def command(
     simulate: bool,
-    cloud: str,
-    tenant: str,
     client_id: str | None,
-    cache: Literal["plain", "memory"],
     log_level: str,
+    **decided: Any,
 ) -> None:
     """Show who is signed in.
 
     With the permissions granted and where the sign-in is kept. Ends with status 1 when nobody is signed in.
     """
     start_logging(log_level)
-    settings = Settings(cloud, tenant, client_id, cache=cache)
+    settings = settings_from(client_id=client_id, **decided)
     if simulate:
         settings = simulated_settings(settings)
         click.echo("simulated tenant: not Microsoft 365. `serve --simulate` signs in by itself.")
@@ -52,17 +50,21 @@ def command(
 async def _status(settings: Settings) -> int:
     from copilot_mcp.auth import open_http
 
+    click.echo(
+        f"Cloud {settings.cloud}, tenant {settings.tenant}, client {settings.client_id}, profile {settings.profile}."
+    )
+    place = await anyio.to_thread.run_sync(where_kept, settings)
     async with open_http() as http:
         credential = open_credential(settings, http)
         account = await credential.account()
         missing = await credential.missing_scopes(sign_in_scopes())
-    click.echo(f"Cloud {settings.cloud}, tenant {settings.tenant}, client {settings.client_id}.")
     if account is None:
         click.echo("Signed out. Run `copilot-mcp login`.")
+        click.echo(place)
         return 1
     click.echo(f"Signed in as {account.name} <{account.username}>, tenant {account.tenant_id}.")
     click.echo(f"Granted: {', '.join(account.scopes)}.")
-    click.echo(where_kept(settings))
+    click.echo(place)
     for line in missing_scope_lines(missing):
         click.echo(line)
     return 0

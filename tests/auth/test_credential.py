@@ -414,3 +414,24 @@ async def test_rejected_token_is_forgotten_even_when_no_new_one_can_be_had(
         await credential.token(FILES, rejected=first)
     assert (caught.value.kind, cache.read()["AccessToken"]) == ("offline", {})
     assert await credential.token(FILES) == "access-2-SECRETMARK"
+
+
+async def test_another_person_takes_the_place_only_where_that_is_asked_for(
+    credential: Any, cache: Any, entra: Any, bob: Any, sign_in: Any
+) -> None:
+    first = await sign_in()
+    before = cache.read()
+    entra.person = bob
+    with pytest.raises(AuthenticationError) as caught:
+        await sign_in()
+    assert (caught.value.kind, await credential.account(), cache.read()) == ("other_account", first, before)
+    assert "--replace-account" in caught.value.hint
+    assert await credential.token(FILES) == "access-1-SECRETMARK"
+    credential.replace_account = True
+    assert (await sign_in()).name == "Bob Brown"
+    assert await credential.token(FILES) == "access-3-SECRETMARK"
+
+
+async def test_same_person_may_sign_in_again(credential: Any, sign_in: Any) -> None:
+    await sign_in("Mail.Read")
+    assert (await sign_in("Files.Read.All")).scopes == ("Files.Read.All",)

@@ -340,6 +340,7 @@ async def test_any_work_account_may_sign_in_where_no_tenant_is_set(new_credentia
 async def test_second_person_takes_the_place_of_the_first(credential: Any, entra: Any, bob: Any, sign_in: Any) -> None:
     await sign_in()
     entra.person = bob
+    credential.replace_account = True
     await sign_in()
     assert (await credential.account()).username == "bob@contoso.example"
     assert await credential.token(SCOPES) == "access-2-SECRETMARK"

@@ -15,6 +15,32 @@ heavy = [name for name in ("msal", "httpx", "requests", "platformdirs", "trustst
 sys.stdout.write(",".join(heavy))
 """
 
+SERVED = """
+import sys
+import anyio
+from mcp import Client
+from copilot_mcp.cli._services import GraphServices
+from copilot_mcp.cli._simulated import StartedTenant, simulated_settings
+from copilot_mcp.server import build_server
+from copilot_mcp.settings import Settings
+
+IDENTITY = ("msal", "msal_extensions", "requests", "secretstorage", "jeepney")
+
+async def main():
+    settings = simulated_settings(Settings())
+    async with (
+        GraphServices(settings, StartedTenant(None, "adele", signs_in=True)) as services,
+        Client(build_server(services, settings)) as client,
+    ):
+        tools = await client.list_tools()
+        await client.call_tool("build_filter", {"filterExpression": "Author:Adele"})
+        print(len(tools.tools), [name for name in IDENTITY if name in sys.modules])
+        found = await client.call_tool("copilot_retrieve", {"queryString": "leave", "dataSource": "sharePoint"})
+        print(found.is_error, "msal" in sys.modules)
+
+anyio.run(main)
+"""
+
 
 def test_import_brings_in_neither_msal_nor_httpx() -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
@@ -22,6 +48,14 @@ def test_import_brings_in_neither_msal_nor_httpx() -> None:
         [sys.executable, "-P", "-c", CODE], env=environment, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == ""
+
+
+def test_identity_libraries_are_imported_by_the_first_graph_call_and_not_before() -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", SERVED], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines() == ["3 []", "False True"]
 
 
 def test_every_listed_name_is_there() -> None:

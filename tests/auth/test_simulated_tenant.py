@@ -1,8 +1,5 @@
 """Sign-in and tokens against the simulated tenant: a second witness that was written without this package."""
 
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -115,52 +112,3 @@ async def test_whole_way_works_over_a_socket(tenant: Simulator, tmp_path: Path) 
         tenant.approve(attempt.user_code, "adele")
         await credential.finish_sign_in(attempt)
         assert await retrieve(http, await credential.token(["Files.Read.All", "Sites.Read.All"])) == 200
-
-
-PROCESS = """
-import sys
-from pathlib import Path
-import anyio
-from copilot_mcp.auth import CLOUDS, Credential, LoopbackTransport, TokenCache, open_http
-
-async def main():
-    cloud = CLOUDS["simulated"]
-    async with open_http(LoopbackTransport(sys.argv[1])) as http:
-        credential = Credential(cloud, cloud.tenant_id, cloud.client_id, TokenCache(Path(sys.argv[2])), http)
-        sys.stdin.readline()
-        sys.stdout.write(str(len(await credential.token(["Mail.Read"]))))
-
-anyio.run(main)
-"""
-
-
-async def test_two_real_processes_refresh_an_expired_token_once(tenant: Simulator, tmp_path: Path) -> None:
-    path = tmp_path / "state" / "file.json"
-    base_url = tenant.start()
-    async with open_http(LoopbackTransport(base_url)) as http:
-        await sign_in(tenant, open_credential(http, TokenCache(path)), "Mail.Read")
-
-    def expire(content: dict[str, Any]) -> dict[str, Any]:
-        for entry in content["AccessToken"].values():
-            entry["expires_on"] = "1"
-        return content
-
-    TokenCache(path).update(expire)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-P", "-c", PROCESS, base_url, str(path)],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    lengths = [int(process.communicate(timeout=60)[0]) for process in processes]
-    assert lengths[0] == lengths[1] > 0
-    assert [entry["operation"] for entry in tenant.trace].count("token") == 2
