@@ -65,28 +65,57 @@ class SettingsError(CopilotMcpError):
     kind = "settings"
 
 
-class AuthenticationRequiredError(CopilotMcpError):
-    """Nobody is signed in, or the saved sign-in can no longer be used."""
+class _SignInError(CopilotMcpError):
+    """What both errors of the sign-in carry.
 
-    kind = "signed_out"
-
-
-class AuthenticationError(CopilotMcpError):
-    """Entra refused. `code` is the AADSTS number or OAuth error, `correlation_id` is for its operators."""
-
-    kind = "sign_in_failed"
+    Attributes:
+        code: the AADSTS number or OAuth error, may be empty.
+        correlation_id: what Microsoft's logs are searched by, may be empty.
+        time: UTC, as the sign-in service wrote it, may be empty.
+        who: who can act: `user`, `administrator`, `operator` (whoever runs this server) or `nobody` (wait).
+        scopes: the permissions the call needed, names without prefix.
+    """
 
     def __init__(
-        self, message: str, hint: str = "", *, kind: str | None = None, code: str = "", correlation_id: str = ""
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        kind: str | None = None,
+        code: str = "",
+        correlation_id: str = "",
+        time: str = "",
+        who: str = "user",
     ) -> None:
         super().__init__(message, hint, kind=kind)
         self.code = code
         self.correlation_id = correlation_id
+        self.time = time
+        self.who = who
+        self.scopes: tuple[str, ...] = ()
 
     def details(self) -> dict[str, Any]:
-        """Kind, then code and correlation id where Entra gave them."""
-        facts = {"kind": self.kind, "code": self.code, "correlationId": self.correlation_id}
+        """Kind and who acts, then code, correlation id and time where Entra gave them."""
+        facts = {
+            "kind": self.kind,
+            "whoActs": self.who,
+            "code": self.code,
+            "correlationId": self.correlation_id,
+            "time": self.time,
+        }
         return {name: value for name, value in facts.items() if value}
+
+
+class AuthenticationRequiredError(_SignInError):
+    """Nobody is signed in, or the saved sign-in can no longer be used: a new sign-in is the remedy."""
+
+    kind = "signed_out"
+
+
+class AuthenticationError(_SignInError):
+    """Entra refused, and a new sign-in alone does not help."""
+
+    kind = "sign_in_failed"
 
 
 class ArgumentError(CopilotMcpError):
@@ -118,6 +147,10 @@ class GraphError(CopilotMcpError):
         request_id: Microsoft's id for support, may be empty.
         retry_after: seconds to wait before trying again, None when unknown.
         requests_used: requests that were sent for this call, retries counted; what a quota has lost.
+        scopes: the permissions the request needed, names without prefix.
+        who: who can act, `user` or `administrator`; empty where nobody in particular.
+        certainty: how sure the stated reason is: `certain`, `likely` or `possible`; empty where that is no question.
+        missing_scopes: permissions that were certainly not granted.
         partial_text: what the service said before or instead of answering. It may hold document text: show it to
             the caller if you must, never log it.
     """
@@ -141,6 +174,10 @@ class GraphError(CopilotMcpError):
         self.request_id = request_id
         self.retry_after = retry_after
         self.requests_used = 0
+        self.scopes: tuple[str, ...] = ()
+        self.who = ""
+        self.certainty = ""
+        self.missing_scopes: tuple[str, ...] = ()
         self.partial_text = ""
 
     def __str__(self) -> str:
@@ -148,7 +185,7 @@ class GraphError(CopilotMcpError):
         return f"{super().__str__()} {wait}".rstrip()
 
     def details(self) -> dict[str, Any]:
-        """Kind, status, code, request id, waiting time and requests used, as far as known."""
+        """Kind, status, code, request id, waiting time, requests used, and how sure the reason is, as far as known."""
         facts = {
             "kind": self.kind,
             "status": self.status,
@@ -156,8 +193,11 @@ class GraphError(CopilotMcpError):
             "requestId": self.request_id,
             "retryAfterSeconds": self.retry_after,
             "requestsUsed": self.requests_used or None,
+            "whoActs": self.who,
+            "certainty": self.certainty,
+            "missingScopes": list(self.missing_scopes),
         }
-        return {name: value for name, value in facts.items() if value not in (None, "")}
+        return {name: value for name, value in facts.items() if value not in (None, "", [])}
 
 
 class InvalidRequestError(GraphError):

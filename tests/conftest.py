@@ -87,6 +87,7 @@ class InProcessTenant:
         self.simulator = simulator
         self.user = user
         self.signs_in = signs_in
+        self.address = None
 
     async def open(self) -> httpx.AsyncBaseTransport:
         return httpx.ASGITransport(self.simulator.app)

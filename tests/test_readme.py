@@ -65,7 +65,7 @@ def test_the_scopes_of_the_readme_are_those_of_the_code() -> None:
 def test_options_and_variables_that_the_readme_names_exist() -> None:
     options = {option for command in commands().values() for each in command.params for option in each.opts}
     variables = {str(each.envvar) for command in commands().values() for each in command.params if each.envvar}
-    variables.add("COPILOT_MCP_SECRET")  # never a flag, which other users of the machine could read
+    variables |= {"COPILOT_MCP_SECRET", "COPILOT_MCP_TOKEN"}  # never flags, which other users could read
     foreign = {"--help", "--version"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - foreign <= options
     assert set(re.findall(r"COPILOT_MCP_[A-Z_]+", README)) <= variables

@@ -7,17 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from copilot_mcp.auth.clouds import CLOUDS, LOOPBACK_HOSTS, Cloud
-from copilot_mcp.auth.library_logs import quiet_libraries
+from copilot_mcp.auth.library_logs import HidingFormatter, quiet_libraries
 
 if TYPE_CHECKING:
     from copilot_mcp.auth.answers import Account
     from copilot_mcp.auth.cache_place import cache_file_name, checked_profile
     from copilot_mcp.auth.credential import Credential
     from copilot_mcp.auth.device_code import SignInAttempt
+    from copilot_mcp.auth.host_sign_in import HostSignIn
     from copilot_mcp.auth.keeping import Keeping
+    from copilot_mcp.auth.outside_token import Origin, OutsideToken
     from copilot_mcp.auth.shared_file import SharedFile
     from copilot_mcp.auth.sign_in_cache import MemoryCache, SignInCache
     from copilot_mcp.auth.token_cache import TokenCache
+    from copilot_mcp.auth.token_facts import TokenFacts
+    from copilot_mcp.auth.token_origins import command_origin, file_origin, variable_origin
     from copilot_mcp.auth.transport import LoopbackTransport, open_http
 
 __all__ = [
@@ -26,32 +30,47 @@ __all__ = [
     "Account",
     "Cloud",
     "Credential",
+    "HidingFormatter",
+    "HostSignIn",
     "Keeping",
     "LoopbackTransport",
     "MemoryCache",
+    "Origin",
+    "OutsideToken",
     "SharedFile",
     "SignInAttempt",
     "SignInCache",
     "TokenCache",
+    "TokenFacts",
     "cache_file_name",
     "checked_profile",
+    "command_origin",
+    "file_origin",
     "open_http",
     "quiet_libraries",
+    "variable_origin",
 ]
 
 _HOMES = {
     "Account": "answers",
     "Credential": "credential",
+    "HostSignIn": "host_sign_in",
     "Keeping": "keeping",
     "LoopbackTransport": "transport",
     "MemoryCache": "sign_in_cache",
+    "Origin": "outside_token",
+    "OutsideToken": "outside_token",
     "SharedFile": "shared_file",
     "SignInAttempt": "device_code",
     "SignInCache": "sign_in_cache",
     "TokenCache": "token_cache",
+    "TokenFacts": "token_facts",
     "cache_file_name": "cache_place",
     "checked_profile": "cache_place",
+    "command_origin": "token_origins",
+    "file_origin": "token_origins",
     "open_http": "transport",
+    "variable_origin": "token_origins",
 }
 """Where each name lives that is imported when it is first asked for: a server lists its tools without any of them."""
 

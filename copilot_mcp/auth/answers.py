@@ -13,20 +13,25 @@ from typing import Any
 from copilot_mcp.auth.clouds import Cloud
 from copilot_mcp.errors import AuthenticationError
 
-__all__ = ["Account", "Grant", "is_guid", "person_of", "read_grant"]
+__all__ = ["CONSUMERS_TENANT", "Account", "Grant", "is_guid", "is_token", "person_of", "read_grant"]
 
 _MAX_TOKEN = 65_536
 _MAX_LIFE_S = 90 * 24 * 3600
 _HEADER_SAFE = re.compile(r"[!-~]+")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SCOPE = re.compile(r"[!-~]{1,200}")
-_CONSUMERS_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
+CONSUMERS_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant that Microsoft uses for personal accounts."""
 
 
 def is_guid(text: str) -> bool:
     """Whether the text has the form of a tenant or object id."""
     return _GUID.fullmatch(text) is not None
+
+
+def is_token(text: object) -> bool:
+    """Whether this can be sent as a bearer token: printable ASCII of a sane length."""
+    return isinstance(text, str) and 0 < len(text) <= _MAX_TOKEN and _HEADER_SAFE.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ def read_grant(answer: Mapping[str, Any], cloud: Cloud, asked: frozenset[str]) -
             key that this program does not have (`token_protection`).
     """
     token, life_s = answer.get("access_token"), answer.get("expires_in")
-    if not isinstance(token, str) or not 0 < len(token) <= _MAX_TOKEN or not _HEADER_SAFE.fullmatch(token):
+    if not isinstance(token, str) or not is_token(token):
         raise unreadable("no token")
     if not isinstance(life_s, int) or isinstance(life_s, bool) or not 0 < life_s <= _MAX_LIFE_S:
         raise unreadable("no usable lifetime")
@@ -127,7 +132,7 @@ def person_of(answer: Mapping[str, Any], client_id: str, tenant: str) -> Account
         raise unreadable("nobody named in the ID token")
     if claims.get("aud") != client_id:
         raise unreadable("ID token for another app")
-    if tenant_id.lower() == _CONSUMERS_TENANT:
+    if tenant_id.lower() == CONSUMERS_TENANT:
         raise AuthenticationError(
             "Personal Microsoft accounts cannot use the Microsoft 365 Copilot APIs.",
             "Sign in with a work or school account.",

@@ -1,22 +1,22 @@
 """The one source of tokens: memory first, then the cache, then one refresh, and never a prompt.
 
-A cancelled caller does not cancel a refresh that others wait for: a refresh runs to its end, which is at most
-fifteen seconds away. Tokens in memory are used only while the cache is as it was, so a sign-out in another process
-counts at once.
+A cancelled caller does not cancel a refresh that others wait for. Tokens in memory are used only while the cache is
+as it was, so a sign-out in another process counts at once.
 """
 
-import copy
 import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from copilot_mcp.auth.answers import Account, person_of, read_grant, unreadable
+from copilot_mcp.auth.broker import require_broker
+from copilot_mcp.auth.browser import BROWSER_TIMEOUT_S, Show, sign_in_with_browser
 from copilot_mcp.auth.cache_content import (
     Content,
     account_in,
@@ -29,52 +29,33 @@ from copilot_mcp.auth.cache_content import (
 from copilot_mcp.auth.clouds import Cloud
 from copilot_mcp.auth.device_code import DeviceCodeSignIn, SignInAttempt, Sleep
 from copilot_mcp.auth.entra import DeviceFlow, Entra
-from copilot_mcp.auth.refusals import NoAnswerError, refusal_error, scopes_missing, signed_out
-from copilot_mcp.auth.token_cache import SignInCache
-from copilot_mcp.errors import AuthenticationError, CopilotMcpError
+from copilot_mcp.auth.flights import Flights
+from copilot_mcp.auth.refusals import NoAnswerError, conditions_changed, refusal_error, scopes_missing, signed_out
+from copilot_mcp.auth.sign_in_cache import SignInCache
+from copilot_mcp.auth.token_facts import TokenFacts, read_facts
+from copilot_mcp.auth.token_memory import FRESH_S, HeldToken, TokenMemory, valid_claims
+from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError, CopilotMcpError
 
 if TYPE_CHECKING:
     import httpx
+    from anyio.abc import TaskGroup
 
 __all__ = ["Credential"]
 
 logger = logging.getLogger(__name__)
 
-FRESH_S = 300.0
-"""A token with less left is renewed, as MSAL does."""
-
 LAST_RESORT_S = 30.0
 """A token with less left is not used even when no new one can be had."""
-
-REFUSAL_MEMORY_S = 30.0
-"""How long a refusal is repeated without asking, so that a model's retries do not look like an attack to Entra."""
-
-
-_LOCAL_KINDS = ("signed_out", "cache_unsafe", "cache_locked", "cache_reset", "cache_shut")
-"""Refusals that cost Entra nothing, and that the person may have cured a moment later."""
 
 _OPENID_SCOPES = frozenset({"openid", "profile", "offline_access", "email"})
 """MSAL asks for them by itself; they are no permissions of Graph."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    token: str = field(repr=False)
-    ends: float
-    stamp: object
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    until: float
-    stamp: object
-    error: CopilotMcpError
-
-
 class Credential:
     """One person's sign-in to one app. All calls from one event loop; `http` belongs to the caller.
 
-    Scopes are permission names without prefix, such as `Files.Read.All`. `clock` gives seconds since 1970.
+    Scopes are permission names without prefix, such as `Files.Read.All`. `clock` gives seconds since 1970. A refresh
+    runs in `tasks`; without them it belongs to the caller who began it, whose cancellation then waits for it.
     """
 
     replace_account = False
@@ -90,6 +71,7 @@ class Credential:
         *,
         clock: Callable[[], float] = time.time,
         sleep: Sleep = anyio.sleep,
+        tasks: "TaskGroup | None" = None,
     ) -> None:
         self._cloud = cloud
         self._client_id = client_id
@@ -97,14 +79,15 @@ class Credential:
         self._clock = clock
         self._entra = Entra(cloud, tenant, client_id, http, clock=clock)
         self._sign_in = DeviceCodeSignIn(self._entra, self._store, clock=clock, sleep=sleep)
-        self._held: dict[frozenset[str], _Held] = {}
-        self._refused: dict[frozenset[str], _Refused] = {}
-        self._flights: dict[frozenset[str], anyio.Lock] = {}
+        self._memory = TokenMemory(clock, cache.stamp)
+        self._flights: Flights[frozenset[str], HeldToken] = Flights(tasks)
 
-    async def token(self, scopes: Sequence[str], *, rejected: str | None = None) -> str:
+    async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
         """An access token for these scopes with more than five minutes left, where that can be had.
 
-        `rejected` is a token that Graph answered 401 to: it is forgotten, and one refresh is made.
+        `rejected` is a token that Graph answered 401 to: it is forgotten, and one refresh is made. `claims` is the
+        JSON text of the challenge that came with the refusal; where a refresh cannot satisfy it, the next sign-in
+        is asked to.
 
         Raises:
             AuthenticationRequiredError: Nobody is signed in, or the saved sign-in is of no use any more.
@@ -113,28 +96,42 @@ class Credential:
         names = frozenset(scopes)
         if not names:
             raise ValueError("at least one scope is needed")
-        if (held := self._remembered(names, rejected)) is not None:
-            return held.token
-        async with self._flights.setdefault(names, anyio.Lock()):
-            if (held := self._remembered(names, rejected)) is not None:
-                return held.token
-            self._repeat_refusal(names)
-            stamp = self._cache.stamp()
-            try:
-                with anyio.CancelScope(shield=True):
-                    self._held[names] = await self._entra.run(partial(self._acquire, names, rejected))
-            except CopilotMcpError as error:
-                self._remember_refusal(names, stamp, error)
-                raise
-            return self._held[names].token
+        if (token := self._memory.token(names, rejected)) is not None:
+            return token
+        errand = partial(self._renew, names, rejected, claims)
+        try:
+            held, ours = await self._flights.join(names, errand)
+            if held.token == rejected and not ours:  # an errand that did not know of the rejection
+                held, _ = await self._flights.join(names, errand)
+        except AuthenticationRequiredError as error:
+            error.scopes = tuple(sorted(names))
+            raise
+        return held.token
+
+    async def _renew(self, names: frozenset[str], rejected: str | None, claims: str | None) -> HeldToken:
+        """One errand to the cache and, where it must be, to Entra."""
+        self._memory.check_refusal(names)
+        self._memory.keep_claims(claims)
+        stamp = self._cache.stamp()
+        if rejected is not None:
+            stamp = await self._entra.run(partial(self._cache.update, partial(without_token, secret=rejected)))
+        try:
+            held = await self._entra.run(partial(self._acquire, names, rejected, claims))
+        except CopilotMcpError as error:
+            self._memory.keep_refusal(names, stamp, error)
+            raise
+        self._memory.keep(names, held)
+        return held
 
     async def start_sign_in(self, scopes: Sequence[str]) -> SignInAttempt:
         """Get a code to show to the person; the same one while it is pending. At most five an hour.
 
+        Its approval also satisfies a claims challenge that came within the last fifteen minutes.
+
         Raises:
             AuthenticationError: Entra refused or cannot be reached.
         """
-        return await self._sign_in.start(scopes)
+        return await self._sign_in.start(scopes, self._memory.claims())
 
     async def finish_sign_in(self, attempt: SignInAttempt) -> Account:
         """Wait for the person's decision; the new account takes the place of the old one.
@@ -145,8 +142,42 @@ class Credential:
             AuthenticationError: Declined, expired, refused or cancelled. Nothing was stored.
         """
         account = await self._sign_in.wait(attempt)
-        self._forget()
+        self._memory.forget()
         return account
+
+    async def browser_sign_in(
+        self, scopes: Sequence[str], show: Show, *, timeout_s: float = BROWSER_TIMEOUT_S
+    ) -> Account:
+        """Sign in with a browser on this machine, at the address that `show` is given; for at most five minutes.
+
+        Raises:
+            AuthenticationError: Declined, refused, or nobody finished in time. Nothing was stored.
+        """
+        account = await sign_in_with_browser(
+            self._entra, self._store, scopes, show, claims=self._memory.claims(), timeout_s=timeout_s
+        )
+        self._memory.forget()
+        return account
+
+    async def broker_sign_in(self, scopes: Sequence[str]) -> Account:
+        """Sign in through the broker of the operating system.
+
+        Raises:
+            SettingsError: There is no broker here.
+            AuthenticationError: Declined or refused. Nothing was stored.
+        """
+        require_broker()
+        names = frozenset(scopes)
+        flow, answer = await self._entra.run(partial(self._entra.sign_in_with_broker, scopes, self._memory.claims()))
+        if "error" in answer:
+            raise refusal_error(answer, self._entra.asked.by("", names))
+        account = await self._entra.run(partial(self._store, flow, answer, names, lambda: True))
+        self._memory.forget()
+        return account
+
+    def sign_in_is_open(self, attempt: SignInAttempt) -> bool:
+        """Whether the person may still approve this attempt."""
+        return self._sign_in.is_open(attempt)
 
     def cancel_sign_in(self) -> None:
         """Give up a pending sign-in at once; a later approval has no effect."""
@@ -161,56 +192,41 @@ class Credential:
         account = await self.account()
         return tuple(sorted(set(scopes) - set(account.scopes if account else ())))
 
+    def describe(self, token: str) -> TokenFacts | None:
+        """What a token of ours says of itself."""
+        return read_facts(token)
+
+    def consent_link(self, scopes: Sequence[str]) -> str:
+        """The page where an administrator approves these permissions for everyone."""
+        return self._entra.asked.by("", scopes).consent_link()
+
     async def sign_out(self) -> None:
         """Forget account and tokens, here and for every process that shares the cache. Entra is not told.
 
         Waits for a refresh under way, so that its answer is forgotten too.
         """
         self._sign_in.cancel()
-        self._forget()
+        self._memory.forget()
         with anyio.CancelScope(shield=True):
             await self._entra.run(self._erase)
-        self._forget()
-
-    def _forget(self) -> None:
-        self._held.clear()
-        self._refused.clear()
+        self._memory.forget()
 
     def _erase(self) -> None:
         with self._cache.refreshing():
             self._cache.erase()
 
-    def _remembered(self, names: frozenset[str], rejected: str | None) -> _Held | None:
-        held = self._held.get(names)
-        if held is None or held.token == rejected or held.ends - self._clock() <= FRESH_S:
-            return None
-        return held if held.stamp == self._cache.stamp() else None
-
-    def _repeat_refusal(self, names: frozenset[str]) -> None:
-        refused = self._refused.get(names)
-        if refused is not None and refused.until > self._clock() and refused.stamp == self._cache.stamp():
-            raise copy.copy(refused.error)
-
-    def _remember_refusal(self, names: frozenset[str], stamp: object, error: CopilotMcpError) -> None:
-        if error.kind in _LOCAL_KINDS:
-            return
-        named = error.retry_after or 0.0 if isinstance(error, NoAnswerError) else REFUSAL_MEMORY_S
-        wait = min(named, REFUSAL_MEMORY_S)
-        self._refused[names] = _Refused(self._clock() + wait, stamp, error)
-
-    def _acquire(self, names: frozenset[str], rejected: str | None) -> _Held:
+    def _acquire(self, names: frozenset[str], rejected: str | None, claims: str | None) -> HeldToken:
         """A token from the cache, or from one refresh. Runs in a worker thread."""
+        # A token in the cache may be older than the claims, so with claims there is always a refresh.
         held = self._cached(names, rejected, FRESH_S)
-        if held is not None:
+        if held is not None and claims is None:
             return held
         with self._cache.refreshing():
             held = self._cached(names, rejected, FRESH_S)
-            if held is not None:
+            if held is not None and claims is None:
                 return held
-            if rejected is not None:
-                self._cache.update(partial(without_token, secret=rejected))
             try:
-                return self._refresh(names)
+                return self._refresh(names, claims)
             except NoAnswerError:
                 held = self._cached(names, rejected, LAST_RESORT_S)
                 if held is None:
@@ -218,35 +234,43 @@ class Credential:
                 logger.warning("No new token can be had; the old one is used while it lasts.")
                 return held
 
-    def _cached(self, names: frozenset[str], rejected: str | None, least_s: float) -> _Held | None:
+    def _cached(self, names: frozenset[str], rejected: str | None, least_s: float) -> HeldToken | None:
         """The cached token for these scopes that lasts longest, when it lasts longer than `least_s` seconds."""
         stamp, content, now = self._cache.stamp(), self._cache.read(), self._clock()
         account = account_in(content)
         if account is None:
             raise signed_out()
         found = [
-            _Held(secret, ends, stamp)
+            HeldToken(secret, ends, stamp)
             for secret, ends, renew, granted in stored_tokens(content, account, self._client_id, self._cloud)
             if names <= granted and secret != rejected and ends - now > least_s and (renew > now or least_s < FRESH_S)
         ]
         return max(found, key=lambda held: held.ends, default=None)
 
-    def _refresh(self, names: frozenset[str]) -> _Held:
+    def _refresh(self, names: frozenset[str], claims: str | None = None) -> HeldToken:
         before = self._cache.read()
         account = account_in(before)
         if account is None:
             raise signed_out()
         asked = self._entra.asked.by(account.tenant_id, names)
-        answer, after = self._entra.refresh(before, account, asked.scopes)
+        answer, after = self._entra.refresh(before, account, asked.scopes, claims)
         if "error" in answer:
-            raise refusal_error(answer, asked)
+            self._memory.keep_claims(valid_claims(answer.get("claims")))
+            error = refusal_error(answer, asked)
+            # Entra's own reason where it gives one; else the challenge is the reason.
+            vague = (
+                claims is not None
+                and isinstance(error, AuthenticationRequiredError)
+                and not error.code.startswith("AADSTS")
+            )
+            raise conditions_changed() if vague else error
         grant = read_grant(answer, self._cloud, names)
         self._check_person(answer, account)
         ends = self._clock() + grant.life_s
         stamp = self._cache.update(partial(_renewed, before=before, after=after, account=account, scopes=grant.scopes))
         if missing := names - grant.scopes:
             raise scopes_missing(sorted(missing), asked)
-        return _Held(grant.token, ends, stamp)
+        return HeldToken(grant.token, ends, stamp)
 
     def _check_person(self, answer: dict[str, Any], account: Account) -> None:
         """Refuse tokens for anybody but the person who signed in."""

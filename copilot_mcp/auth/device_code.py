@@ -59,6 +59,7 @@ class SignInAttempt:
 class _Pending:
     attempt: SignInAttempt
     names: frozenset[str]
+    claims: str | None
     deadline: float
     interval: float
     flow: DeviceFlow = field(repr=False)
@@ -72,6 +73,10 @@ class _Pending:
     def is_open(self, now: float) -> bool:
         """Whether the person may still approve it."""
         return not self.cancelled and self.account is None and self.error is None and now < self.deadline
+
+    def covers(self, names: frozenset[str], claims: str | None) -> bool:
+        """Whether its approval would give these permissions and satisfy these claims."""
+        return names <= self.names and claims in (None, self.claims)
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -98,8 +103,8 @@ class DeviceCodeSignIn:
         self._pending: _Pending | None = None
         self._cancels = 0
 
-    async def start(self, scopes: Sequence[str]) -> SignInAttempt:
-        """Get a code to show. While one is pending that covers these scopes, the same is given again.
+    async def start(self, scopes: Sequence[str], claims: str | None = None) -> SignInAttempt:
+        """Get a code to show. While one is pending that covers these scopes and claims, the same is given again.
 
         Raises:
             AuthenticationError: Entra refused, sent something that must not be shown, or five codes were made within
@@ -109,12 +114,12 @@ class DeviceCodeSignIn:
         async with self._starting:
             now = self._clock()
             pending = self._pending
-            if pending is not None and pending.is_open(now) and names <= pending.names:
+            if pending is not None and pending.is_open(now) and pending.covers(names, claims):
                 return pending.attempt
             self._check_limit(now)
             if pending is not None:
                 pending.cancel()
-            flow = await self._entra.run(partial(self._entra.begin, sorted(names)))
+            flow = await self._entra.run(partial(self._entra.begin, sorted(names), claims))
             if self._cancels != cancels:
                 raise _cancelled()
             self._pending = self._checked(flow, names)
@@ -145,6 +150,11 @@ class DeviceCodeSignIn:
         if pending.account is not None:
             return pending.account
         raise copy.copy(pending.error) if pending.error is not None else _cancelled()
+
+    def is_open(self, attempt: SignInAttempt) -> bool:
+        """Whether the person may still approve this attempt."""
+        pending = self._pending
+        return pending is not None and pending.attempt == attempt and pending.is_open(self._clock())
 
     def cancel(self) -> None:
         """Give up the pending attempt, also one that is being started; a later approval has no effect."""
@@ -178,7 +188,7 @@ class DeviceCodeSignIn:
         answer["interval"] = interval
         deadline = self._clock() + _clamped(answer.get("expires_in"), _LIFE_S)
         attempt = SignInAttempt(user_code, page, datetime.fromtimestamp(deadline, UTC), interval)
-        return _Pending(attempt, names, deadline, interval, flow)
+        return _Pending(attempt, names, flow.claims, deadline, interval, flow)
 
     async def _decide(self, pending: _Pending) -> None:
         """Fill in the account or the error, or leave both out when the attempt was cancelled."""

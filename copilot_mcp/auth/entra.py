@@ -20,9 +20,11 @@ import anyio
 import anyio.to_thread
 
 from copilot_mcp.auth.answers import Account, unreadable
+from copilot_mcp.auth.broker import BROKER_TIMEOUT_S, broker_flags
 from copilot_mcp.auth.cache_content import Content, msal_text
 from copilot_mcp.auth.clouds import Cloud
-from copilot_mcp.auth.refusals import Asked, fault_error
+from copilot_mcp.auth.library_logs import quiet_libraries
+from copilot_mcp.auth.refusals import Asked, clock_skew, fault_error
 
 if TYPE_CHECKING:
     import httpx
@@ -46,6 +48,7 @@ class DeviceFlow:
     answer: dict[str, Any] = field(repr=False)
     app: Any = field(repr=False)
     cache: Any = field(repr=False)
+    claims: str | None = field(default=None, repr=False)
 
 
 class Entra:
@@ -73,15 +76,18 @@ class Entra:
             self._limiter = anyio.CapacityLimiter(WORKERS)
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
 
-    def begin(self, names: Sequence[str]) -> DeviceFlow:
+    def begin(self, names: Sequence[str], claims: str | None = None) -> DeviceFlow:
         """Ask for a device code for these permission names. The answer is not checked yet.
+
+        `claims` is the JSON text of a claims challenge that this sign-in shall satisfy.
 
         Raises:
             AuthenticationError: Entra refused, or cannot be reached.
         """
         with self._msal(names):
             cache, app = self._application({})
-            return DeviceFlow(app.initiate_device_flow(scopes=self._scopes(names)), app, cache)
+            answer = app.initiate_device_flow(scopes=self._scopes(names), claims_challenge=claims)
+            return DeviceFlow(answer, app, cache, claims)
 
     def poll(self, flow: DeviceFlow) -> dict[str, Any]:
         """Ask once whether the person has decided; the answer may hold an `error`.
@@ -92,8 +98,54 @@ class Entra:
         with self._msal(()):
             # The pace is kept by the caller; MSAL would warn by a clock of its own.
             flow.answer.pop("latest_attempt_at", None)
-            answer: dict[str, Any] = flow.app.acquire_token_by_device_flow(flow.answer, exit_condition=lambda _: True)
+            answer: dict[str, Any] = flow.app.acquire_token_by_device_flow(
+                flow.answer, claims_challenge=flow.claims, exit_condition=lambda _: True
+            )
             return answer
+
+    def begin_browser(self, names: Sequence[str], redirect_uri: str, claims: str | None = None) -> DeviceFlow:
+        """Prepare an authorization request with PKCE, state and nonce, answered by a form. Asks nobody but discovery.
+
+        Raises:
+            AuthenticationError: Entra cannot be reached.
+        """
+        with self._msal(names):
+            cache, app = self._application({})
+            answer = app.initiate_auth_code_flow(
+                self._scopes(names),
+                redirect_uri=redirect_uri,
+                prompt="select_account",
+                claims_challenge=claims,
+                response_mode="form_post",
+            )
+            return DeviceFlow(answer, app, cache, claims)
+
+    def redeem(self, flow: DeviceFlow, answer: dict[str, str]) -> dict[str, Any]:
+        """Redeem what the browser brought; the result may hold an `error`.
+
+        Raises:
+            AuthenticationError: No usable answer came.
+        """
+        with self._msal(()):
+            tokens: dict[str, Any] = flow.app.acquire_token_by_auth_code_flow(flow.answer, answer)
+            return tokens
+
+    def sign_in_with_broker(self, names: Sequence[str], claims: str | None = None) -> tuple[DeviceFlow, dict[str, Any]]:
+        """Let the system's broker sign the person in: blocks until they are done, at most five minutes.
+
+        Raises:
+            AuthenticationError: No usable answer came.
+        """
+        with self._msal(names):
+            cache, app = self._application({}, broker=True)
+            answer: dict[str, Any] = app.acquire_token_interactive(
+                self._scopes(names),
+                prompt="select_account",
+                claims_challenge=claims,
+                timeout=BROKER_TIMEOUT_S,
+                parent_window_handle=app.CONSOLE_WINDOW_HANDLE,
+            )
+            return DeviceFlow({}, app, cache, claims), answer
 
     def signed_in(self, flow: DeviceFlow) -> tuple[Content, str]:
         """What a success left in the copy of the cache: its content, and MSAL's key of the account.
@@ -105,8 +157,10 @@ class Entra:
             (account,) = flow.app.get_accounts()
             return _content(flow.cache), str(account["home_account_id"])
 
-    def refresh(self, content: Content, account: Account, names: Sequence[str]) -> tuple[dict[str, Any], Content]:
-        """Redeem the refresh token for these permission names.
+    def refresh(
+        self, content: Content, account: Account, names: Sequence[str], claims: str | None = None
+    ) -> tuple[dict[str, Any], Content]:
+        """Redeem the refresh token for these permission names, with the JSON text of a claims challenge if any.
 
         Gives the answer, which may hold an `error`, and the content with the new tokens in it.
 
@@ -118,7 +172,9 @@ class Entra:
             chosen = [one for one in app.get_accounts() if one["home_account_id"] == account.home_account_id]
             if not chosen:
                 return {"error": "login_required"}, content
-            answer = app.acquire_token_silent_with_error(self._scopes(names), chosen[0], force_refresh=True)
+            answer = app.acquire_token_silent_with_error(
+                self._scopes(names), chosen[0], force_refresh=True, claims_challenge=claims
+            )
             # None means that there is no refresh token.
             return answer or {"error": "login_required"}, _content(cache)
 
@@ -129,10 +185,11 @@ class Entra:
     def _scopes(self, names: Sequence[str]) -> list[str]:
         return [self.asked.cloud.scope(name) for name in sorted(names)]
 
-    def _application(self, content: Content) -> tuple[Any, Any]:
-        import msal
-
+    def _application(self, content: Content, *, broker: bool = False) -> tuple[Any, Any]:
         from copilot_mcp.auth.msal_http import MsalHttp
+
+        quiet_libraries()  # before its first call: msal logs answers with the tokens in them
+        import msal
 
         with self._lock:
             if self._adapter is None:
@@ -145,6 +202,8 @@ class Entra:
             instance_discovery=False,
             http_client=self._adapter,
             token_cache=cache,
+            **(broker_flags() if broker or _is_brokered(content) else {}),
+            client_capabilities=["cp1"],  # Graph may revoke at once, and answers with claims that `graph` hands on
         )
         return cache, app
 
@@ -161,7 +220,14 @@ class Entra:
         except Exception as error:
             # MSAL fails in many ways on an answer it did not expect; the exception may hold that answer.
             logger.warning("The sign-in library failed on an answer (%s).", type(error).__name__)
+            if self._adapter is not None and self._adapter.skew_minutes:
+                raise clock_skew(self._adapter.skew_minutes) from None
             raise unreadable("the sign-in library failed on it") from None
+
+
+def _is_brokered(content: Content) -> bool:
+    """Whether the saved account was signed in by the broker, which then also has to refresh it."""
+    return any(entry.get("account_source") == "broker" for entry in content.get("Account", {}).values())
 
 
 def _content(cache: Any) -> Content:

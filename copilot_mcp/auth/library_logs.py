@@ -5,8 +5,9 @@ device code and names of people appear. httpx logs complete addresses at INFO, a
 """
 
 import logging
+import re
 
-__all__ = ["quiet_libraries"]
+__all__ = ["HidingFormatter", "hide_secrets", "quiet_libraries"]
 
 _LEAKING_LOGGER = "msal.oauth2cli.oauth2"
 _CAPPED_LOGGERS = ("msal", "msal_extensions", "httpx", "httpcore", "urllib3")
@@ -24,6 +25,24 @@ class _HideAnswer(logging.Filter):
             record.exc_text = None
             record.stack_info = None
         return True
+
+
+_JWT = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){1,4}")
+_NAMED = re.compile(r"(?i)((?:token|secret|assertion|code|bearer)[\"']?(?:\s*[:=]\s*|\s+)[\"']?)([\w.~+/-]{20,}=*)")
+HIDDEN = "(hidden)"
+
+
+def hide_secrets(text: str) -> str:
+    """The text without what looks like a token or follows the name of a secret. A net, not the method."""
+    return _NAMED.sub(rf"\1{HIDDEN}", _JWT.sub(HIDDEN, text))
+
+
+class HidingFormatter(logging.Formatter):
+    """Formats as usual, tracebacks included, and hides last what should never have come this far."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as text."""
+        return hide_secrets(super().format(record))
 
 
 def quiet_libraries() -> None:

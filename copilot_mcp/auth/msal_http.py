@@ -28,14 +28,16 @@ logger = logging.getLogger(__name__)
 MAX_BODY = 1_048_576
 """Bytes of an answer; a real one has a few thousand."""
 
-TOTAL_TIMEOUT_S = 15.0
+TOTAL_TIMEOUT_S = 20.0
 """One request from the first byte of the handshake to the last of the answer."""
 
 DISCOVERY_LIFE_S = 24 * 3600.0
 MAX_CLOCK_SKEW_S = 300.0
-_TIMEOUT = httpx.Timeout(10.0, connect=5.0, pool=5.0)
+_TIMEOUT = httpx.Timeout(15.0, connect=5.0, pool=5.0)
 _NETWORK_LOGIN = (407, 511)
+_REDIRECTS = range(300, 400)
 _CLIENT_ERRORS = range(400, 500)
+_LOOP_DETECTED = 50196
 _TRANSIENT_ERRORS = (None, "temporarily_unavailable", "server_error")
 _NOT_REMEMBERED = 401
 """A status that MSAL reads like 400 but does not keep for a minute."""
@@ -91,7 +93,8 @@ class MsalHttp:
         self._clock = clock
         self._total_timeout_s = total_timeout_s
         self._discovered: dict[str, tuple[float, MsalResponse]] = {}
-        self._skew_told = False
+        self.skew_minutes = 0
+        """How far this computer's clock is behind the service's, as last seen; 0 below five minutes."""
 
     def get(
         self, url: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, **_: object
@@ -188,8 +191,10 @@ class MsalHttp:
         """The answer for MSAL: JSON that is an object, and no status or header that MSAL would remember."""
         text = body.decode("utf-8", "replace")
         document = _json_object(text)
+        if status in _REDIRECTS:
+            raise AuthorityFaultError("bad_answer", self._host)
         busy = status == 429 or status >= 500
-        if busy and (document is None or document.get("error") in _TRANSIENT_ERRORS):
+        if busy and (document is None or _is_transient(document)):
             kind = "captive_portal" if status in _NETWORK_LOGIN else "identity_unavailable"
             raise AuthorityFaultError(kind, self._host, retry_after=_retry_after(headers, self._clock()))
         if document is None:
@@ -212,11 +217,13 @@ class MsalHttp:
     def _watch_clock(self, headers: httpx.Headers) -> None:
         """Warn once when this computer's clock is so wrong that tokens will be refused."""
         there = _http_date(headers.get("date", ""))
-        if there is None or self._skew_told or abs(there - self._clock()) <= MAX_CLOCK_SKEW_S:
+        if there is None:
             return
-        self._skew_told = True
-        minutes = round(abs(there - self._clock()) / 60)
-        logger.warning("This computer's clock is %d minutes off; tokens may be refused until it is set.", minutes)
+        apart = there - self._clock()
+        known, self.skew_minutes = self.skew_minutes, round(apart / 60) if abs(apart) > MAX_CLOCK_SKEW_S else 0
+        if self.skew_minutes and not known:
+            minutes = abs(self.skew_minutes)
+            logger.warning("This computer's clock is %d minutes off; tokens may be refused until it is set.", minutes)
 
 
 def _json_object(text: str) -> dict[str, Any] | None:
@@ -225,6 +232,13 @@ def _json_object(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
+
+
+def _is_transient(document: Mapping[str, Any]) -> bool:
+    """Whether the same request may succeed in a moment; not so where Entra complains of just that."""
+    codes = document.get("error_codes")
+    looping = isinstance(codes, list) and _LOOP_DETECTED in codes
+    return document.get("error") in _TRANSIENT_ERRORS and not looping
 
 
 def _unreadable_kind(status: int, headers: httpx.Headers, text: str) -> str:

@@ -16,6 +16,7 @@ from copilot_mcp.auth.refusal_table import (
     BY_ERROR,
     BY_NUMBER,
     BY_SUBERROR,
+    DECISIVE_NUMBERS,
     EXPIRED,
     UNKNOWN,
     VAGUE_ERRORS,
@@ -26,6 +27,8 @@ from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
 __all__ = [
     "Asked",
     "NoAnswerError",
+    "clock_skew",
+    "conditions_changed",
     "expired_code",
     "fault_error",
     "is_pending",
@@ -64,9 +67,13 @@ class NoAnswerError(AuthenticationError):
     `retry_after` is in seconds, None when the service named no time.
     """
 
-    def __init__(self, message: str, hint: str = "", *, kind: str | None = None) -> None:
-        super().__init__(message, hint, kind=kind)
+    def __init__(self, message: str, hint: str = "", *, kind: str | None = None, who: str = "user") -> None:
+        super().__init__(message, hint, kind=kind, who=who)
         self.retry_after: float | None = None
+
+    def details(self) -> dict[str, Any]:
+        """As above, with the seconds to wait where the service named them."""
+        return super().details() | ({"retryAfterSeconds": self.retry_after} if self.retry_after else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +134,21 @@ def refusal_error(answer: Mapping[str, Any], asked: Asked) -> AuthenticationErro
     sentence, hint = asked.fill(refusal.sentence), asked.fill(refusal.hint)
     number, correlation_id = _number(answer), _correlation_id(answer)
     code = f"AADSTS{number}" if number else _matching(_NAME, answer.get("error"))
-    facts = [
-        code,
-        f"correlation id {correlation_id}" if correlation_id else "",
-        _matching(_TIME, answer.get("timestamp")),
-    ]
+    time = _matching(_TIME, answer.get("timestamp"))
+    facts = [code, f"correlation id {correlation_id}" if correlation_id else "", time]
     trace = ", ".join(fact for fact in facts if fact)
-    message = f"{sentence} ({trace})" if trace else sentence
-    if refusal.again:
-        return AuthenticationRequiredError(message, hint, kind=refusal.kind)
-    return AuthenticationError(message, hint, kind=refusal.kind, code=code, correlation_id=correlation_id)
+    error_class = AuthenticationRequiredError if refusal.again else AuthenticationError
+    error = error_class(
+        f"{sentence} ({trace})" if trace else sentence,
+        hint,
+        kind=refusal.kind,
+        code=code,
+        correlation_id=correlation_id,
+        time=time,
+        who=refusal.who,
+    )
+    error.scopes = asked.scopes
+    return error
 
 
 def fault_error(
@@ -147,7 +159,12 @@ def fault_error(
         return refusal_error(oauth, asked)
     message, hint = _FAULTS[kind]
     wait = f"{round(retry_after)} seconds" if retry_after else "a minute"
-    error = NoAnswerError(message.format(host=host), hint.format(wait=wait), kind=kind)
+    error = NoAnswerError(
+        message.format(host=host),
+        hint.format(wait=wait),
+        kind=kind,
+        who="nobody" if kind == "identity_unavailable" else "user",
+    )
     error.retry_after = retry_after
     return error
 
@@ -157,6 +174,22 @@ def expired_code() -> AuthenticationError:
     return AuthenticationError(EXPIRED.sentence, EXPIRED.hint, kind=EXPIRED.kind)
 
 
+def clock_skew(minutes: int) -> AuthenticationError:
+    """The error when this computer's clock is so wrong that tokens are refused; positive minutes when it is slow."""
+    return AuthenticationError(
+        f"This computer's clock is {abs(minutes)} minutes {'behind' if minutes > 0 else 'ahead'}; tokens are refused.",
+        "Set the clock, then try again.",
+        kind="clock_skew",
+    )
+
+
+def conditions_changed() -> AuthenticationRequiredError:
+    """The error when Graph asks for more than a refresh can prove."""
+    return AuthenticationRequiredError(
+        "The conditions of access have changed.", "Run `copilot-mcp login` to sign in again.", kind="reauth_required"
+    )
+
+
 def signed_out() -> AuthenticationRequiredError:
     """The error when no account is signed in."""
     return AuthenticationRequiredError("Nobody is signed in to Microsoft 365.", "Run `copilot-mcp login`.")
@@ -164,11 +197,14 @@ def signed_out() -> AuthenticationRequiredError:
 
 def scopes_missing(missing: Sequence[str], asked: Asked) -> AuthenticationError:
     """The error when the sign-in succeeded and some permissions were not granted."""
-    return AuthenticationError(
+    error = AuthenticationError(
         f"Signed in, but these permissions were not granted: {', '.join(missing)}.",
-        f"Run `copilot-mcp login` again after an administrator has approved them at {asked.consent_link()}",
+        f"Call again after an administrator has approved them at {asked.consent_link()}",
         kind="scopes_missing",
+        who="administrator",
     )
+    error.scopes = tuple(missing)
+    return error
 
 
 def _refusal(answer: Mapping[str, Any]) -> Refusal:
@@ -176,7 +212,8 @@ def _refusal(answer: Mapping[str, Any]) -> Refusal:
     name = error if isinstance(error, str) else ""
     suberror = answer.get("suberror")
     return (
-        BY_ERROR.get(name)
+        DECISIVE_NUMBERS.get(number)
+        or BY_ERROR.get(name)
         or BY_NUMBER.get(number)
         or BY_SUBERROR.get(suberror if isinstance(suberror, str) else "")
         or VAGUE_ERRORS.get(name)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from copilot_mcp.auth import Keeping
 
 __all__ = [
+    "how_kept",
     "kept",
     "missing_scope_lines",
     "require_client_id",
@@ -42,16 +43,25 @@ def where_kept(settings: Settings) -> str:
     Raises:
         AuthenticationError: The place is not safe to use, or another process holds it.
     """
-    from copilot_mcp.auth import TokenCache
+    return kept(how_kept(settings))
+
+
+def how_kept(settings: Settings) -> "Keeping":
+    """The same as facts.
+
+    Raises:
+        AuthenticationError: The place is not safe to use, or another process holds it.
+    """
+    from copilot_mcp.auth import Keeping, TokenCache
 
     cache = open_cache(settings)
-    if not isinstance(cache, TokenCache):
-        return "The sign-in is kept in memory only."
-    return kept(cache.keeping())
+    return cache.keeping() if isinstance(cache, TokenCache) else Keeping(None)
 
 
 def kept(keeping: "Keeping") -> str:
     """The facts as sentences."""
+    if keeping.path is None and not keeping.reason:
+        return "The sign-in is kept in memory only."
     if keeping.path is None:
         return f"Sign-ins are kept in memory only: {keeping.reason}. {keeping.remedy}."
     if keeping.encrypted:

@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from copilot_mcp.auth import quiet_libraries
+from copilot_mcp.auth import HidingFormatter, quiet_libraries
 
 __all__ = ["start_logging"]
 
@@ -14,7 +14,7 @@ def start_logging(level: str) -> None:
     Called before the MCP server object is made, whose constructor configures the root logger where nobody has.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(HidingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     quiet_libraries()
     # The SDK writes whole messages at DEBUG, and peer-supplied names at INFO.

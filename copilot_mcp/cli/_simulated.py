@@ -120,6 +120,11 @@ class StartedTenant:
             self._simulator.approve(attempt.user_code, self._user)
             _announce(f"Signed in to the simulated tenant as {self._user}, by device code, approved by the tenant.")
 
+    @property
+    def address(self) -> str | None:
+        """Its address on loopback, None before it is up."""
+        return self._simulator.url if self._simulator else None
+
     async def aclose(self) -> None:
         """End the tenant."""
         await anyio.to_thread.run_sync(self._running.close)
@@ -133,6 +138,7 @@ class JoinedTenant:
     def __init__(self, url: str, user: str, *, signs_in: bool) -> None:
         address, _, key = url.partition("#")
         self._url = address.rstrip("/")
+        self.address: str | None = self._url
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
         self._user = user
         self.signs_in = signs_in

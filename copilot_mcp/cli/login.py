@@ -1,7 +1,11 @@
-"""`copilot-mcp login`: device code, shown to a person."""
+"""`copilot-mcp login`: by device code, browser or broker, shown to a person."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anyio
 import click
@@ -9,17 +13,37 @@ import click
 from copilot_mcp.cli._account import missing_scope_lines, require_client_id, require_keeping, where_kept
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import account_options, log_option, settings_from
+from copilot_mcp.cli._person import announce
 from copilot_mcp.cli._services import LocalTenant, open_credential, sign_in_scopes
 from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
+from copilot_mcp.cli._surroundings import Surroundings, look_around
+from copilot_mcp.cli._waiting import keep_company, spoken
+from copilot_mcp.errors import AuthenticationError, SettingsError
 from copilot_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from copilot_mcp.auth import SignInAttempt
+    from collections.abc import Awaitable
+
+    from copilot_mcp.auth import Account, Credential
 
 __all__ = ["command"]
 
+_FEWER_TOOLS_HELP = ("consent_required", "admin_consent_required", "consent_declined")
+OPEN_TIMEOUT_S = 10.0
+_ERASE_LINE = "\r\x1b[K"
+
 
 @click.command("login")
+@click.option("--browser", "method", flag_value="browser", help="Sign in with a browser on this machine.")
+@click.option("--broker", "method", flag_value="broker", help="Sign in through the operating system's broker.")
+@click.option("--open", "opens", is_flag=True, help="Open the page in the browser of this machine.")
+@click.option(
+    "--tool",
+    "tools",
+    multiple=True,
+    metavar="TOOL",
+    help="Ask for the permissions of this tool alone; may be given more than once.  [default: every tool]",
+)
 @click.option(
     "--simulate-url",
     envvar="COPILOT_MCP_SIMULATE_URL",
@@ -34,13 +58,16 @@ __all__ = ["command"]
 @account_options
 @log_option
 def command(
+    method: str | None,
+    opens: bool,
+    tools: tuple[str, ...],
     simulate_url: str | None,
     client_id: str | None,
     replace_account: bool,
     log_level: str,
     **decided: Any,
 ) -> None:
-    """Sign in to Microsoft 365 by device code.
+    """Sign in to Microsoft 365, by device code unless told otherwise.
 
     The sign-in is kept for `serve`, `status` and later sign-ins of this profile.
     """
@@ -53,13 +80,111 @@ def command(
     else:
         settings = settings_from(client_id=require_client_id(client_id), **decided)
         require_keeping(settings)
+    login = Login(scopes_of(tools), method, opens, look_around())
     try:
-        anyio.run(_login, settings, joined, replace_account)
+        anyio.run(_login, settings, joined, login, replace_account)
     except KeyboardInterrupt:
         raise click.ClickException("Cancelled; nobody was signed in.") from None
 
 
-async def _login(settings: Settings, joined: LocalTenant | None, replace_account: bool) -> None:
+def scopes_of(tools: tuple[str, ...]) -> tuple[str, ...]:
+    """The permissions of these tools, of all where none is named.
+
+    Raises:
+        SettingsError: There is no such tool, or it needs no sign-in.
+    """
+    from copilot_mcp.tools import TOOLS
+
+    known = {tool.name: tool.scopes for tool in TOOLS if tool.scopes}
+    for name in tools:
+        if name not in known:
+            raise SettingsError(f"--tool {name}: no such tool needs a sign-in.", f"There are {', '.join(known)}.")
+    return tuple(sorted({scope for name in tools for scope in known[name]})) if tools else sign_in_scopes()
+
+
+class Login:
+    """One run of the command: which permissions, which method, and where it happens."""
+
+    def __init__(self, scopes: tuple[str, ...], method: str | None, opens: bool, around: Surroundings) -> None:
+        self.scopes = scopes
+        self._method = method
+        self._opens = opens
+        self._around = around
+
+    async def run(self, credential: "Credential", loopback: str | None) -> "Account":
+        """Sign in. `loopback` is the address of a simulated tenant, which no browser finds by its own name.
+
+        Raises:
+            SettingsError: The method does not go with this place.
+            AuthenticationError: Declined, expired or refused.
+        """
+        if self._method == "broker":
+            return await credential.broker_sign_in(self.scopes)
+        if self._method == "browser":
+            if not self._around.browser_comes_back and loopback is None:
+                raise SettingsError(
+                    f"This is {self._around.name}: a browser cannot come back to it.",
+                    "Sign in by device code, without --browser; its page opens on any device.",
+                )
+            return await credential.browser_sign_in(self.scopes, partial(self._show_page, loopback))
+        return await self._by_device_code(credential)
+
+    async def _by_device_code(self, credential: "Credential") -> "Account":
+        click.echo(f"Signing in by device code: its page opens on any device (this is {self._around.name}).", err=True)
+        attempt = await credential.start_sign_in(self.scopes)
+        announce(attempt)
+        click.echo(f"Read aloud, the code is: {spoken(attempt.user_code)}.", err=True)
+        await self._open(attempt.verification_uri)
+        rewrite = _rewrite if sys.stderr.isatty() else None
+        async with anyio.create_task_group() as tasks:
+            company = partial(keep_company, now=_now, say=partial(click.echo, err=True), rewrite=rewrite)
+            tasks.start_soon(company, attempt.expires_at)
+            outcome = await _outcome(credential.finish_sign_in(attempt))
+            tasks.cancel_scope.cancel()
+        if rewrite is not None:
+            rewrite("")
+        if isinstance(outcome, AuthenticationError):
+            raise outcome
+        return outcome
+
+    async def _show_page(self, loopback: str | None, address: str) -> None:
+        if loopback is not None:
+            parts = urlsplit(address)
+            address = f"{loopback}{parts.path}?{parts.query}"
+        click.echo("To sign in, open this address in a browser on this machine within 5 minutes:", err=True)
+        click.echo(address, err=True)
+        click.echo("The page must name your own app registration; stop if it names another app.", err=True)
+        await self._open(address)
+
+    async def _open(self, address: str) -> None:
+        """Open a page where that was asked for and a graphical browser is there for sure."""
+        if not self._opens:
+            return
+        if self._around.opener is None:
+            click.echo(f"This is {self._around.name}, with no browser to open: open the address yourself.", err=True)
+            return
+        try:
+            with anyio.move_on_after(OPEN_TIMEOUT_S):
+                await anyio.run_process(
+                    [*self._around.opener, address],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    check=False,
+                )
+        except OSError:
+            click.echo("The browser could not be opened: open the address yourself.", err=True)
+
+
+async def _outcome(signing: "Awaitable[Account]") -> "Account | AuthenticationError":
+    """The account, or the refusal as a value: a task group would wrap what is raised inside it."""
+    try:
+        return await signing
+    except AuthenticationError as error:
+        return error
+
+
+async def _login(settings: Settings, joined: LocalTenant | None, login: Login, replace_account: bool) -> None:
     from copilot_mcp.auth import open_http
 
     if joined is not None:
@@ -67,18 +192,24 @@ async def _login(settings: Settings, joined: LocalTenant | None, replace_account
     async with open_http(await joined.open() if joined else None) as http:
         credential = open_credential(settings, http)
         credential.replace_account = replace_account
-        attempt = await credential.start_sign_in(sign_in_scopes())
-        show(attempt)
-        account = await credential.finish_sign_in(attempt)
+        try:
+            account = await login.run(credential, joined.address if joined else None)
+        except AuthenticationError as error:
+            if error.kind in _FEWER_TOOLS_HELP:
+                error.hint += " `--tool copilot_retrieve` asks for the permissions of one tool alone."
+            raise
         click.echo(f"Signed in as {account.name} <{account.username}>, tenant {account.tenant_id}.")
         click.echo(await anyio.to_thread.run_sync(where_kept, settings))
-        for line in missing_scope_lines(await credential.missing_scopes(sign_in_scopes())):
+        for line in missing_scope_lines(await credential.missing_scopes(login.scopes)):
             click.echo(line)
+        if missing := await credential.missing_scopes(login.scopes):
+            click.echo(f"An administrator approves them at {credential.consent_link(missing)}")
 
 
-def show(attempt: "SignInAttempt") -> None:
-    """The page and the code, to standard error: prompts never mix with an answer."""
-    minutes = max(1, round((attempt.expires_at - datetime.now(UTC)).total_seconds() / 60))
-    click.echo(f"To sign in, open {attempt.verification_uri}", err=True)
-    click.echo(f"and enter the code {click.style(attempt.user_code, bold=True)} within {minutes} minutes.", err=True)
-    click.echo("The page must name your own app registration; stop if it names another app.", err=True)
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _rewrite(line: str) -> None:
+    """Replace the last line of the terminal."""
+    click.echo(f"{_ERASE_LINE}{line}", err=True, nl=False)

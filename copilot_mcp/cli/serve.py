@@ -20,12 +20,15 @@ from copilot_mcp.cli._options import (
     settings_from,
     simulation_options,
 )
+from copilot_mcp.cli._outside import check_at_start, outside_options
 from copilot_mcp.cli._services import GraphServices
 from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
 from copilot_mcp.errors import SettingsError
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
+
+    from copilot_mcp.auth import Origin
 
 __all__ = ["command"]
 
@@ -96,6 +99,7 @@ LEAST_SECRET_CHARACTERS = 32
 @filter_options
 @result_options
 @account_options
+@outside_options
 @simulation_options
 @log_option
 def command(
@@ -110,6 +114,7 @@ def command(
     user: str | None,
     signed_out: bool,
     log_level: str,
+    origin: "Origin | None",
     **decided: Any,
 ) -> None:
     """Serve the tools to an MCP host.
@@ -125,11 +130,13 @@ def command(
     if local is not None:
         settings = simulated_settings(settings)
     start_logging(log_level)
-    if settings.client_id:
+    if origin is not None:
+        check_at_start(origin, settings.cloud)
+    elif settings.client_id:
         warn_of_plain_file(settings)
     from copilot_mcp.server import build_server
 
-    services = GraphServices(settings, local)
+    services = GraphServices(settings, local, origin=origin)
     server = build_server(services, settings)
     if transport == "stdio":
         from copilot_mcp.server.stdio import serve_stdio

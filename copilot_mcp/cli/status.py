@@ -1,17 +1,24 @@
 """`copilot-mcp status`: who is signed in, and what that allows."""
 
+import json
 import sys
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
 
-from copilot_mcp.cli._account import missing_scope_lines, require_client_id, where_kept
+from copilot_mcp.cli._account import how_kept, kept, missing_scope_lines, require_client_id, where_kept
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import account_options, log_option, settings_from
+from copilot_mcp.cli._outside import outside_options, token_sentence
 from copilot_mcp.cli._services import open_credential, sign_in_scopes
 from copilot_mcp.cli._simulated import simulated_settings
 from copilot_mcp.settings import Settings
+from copilot_mcp.tools.consent import tools_closed_without
+
+if TYPE_CHECKING:
+    from copilot_mcp.auth import Account, Keeping, Origin, TokenFacts
 
 __all__ = ["command"]
 
@@ -24,12 +31,16 @@ __all__ = ["command"]
     show_envvar=True,
     help="Say what `serve --simulate` would use.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the facts as one JSON object.")
 @account_options
+@outside_options
 @log_option
 def command(
     simulate: bool,
+    as_json: bool,
     client_id: str | None,
     log_level: str,
+    origin: "Origin | None",
     **decided: Any,
 ) -> None:
     """Show who is signed in.
@@ -40,31 +51,102 @@ def command(
     settings = settings_from(client_id=client_id, **decided)
     if simulate:
         settings = simulated_settings(settings)
+        if as_json:
+            click.echo(json.dumps(_facts(settings, None, how_kept(settings)), indent=2))
+            return
         click.echo("simulated tenant: not Microsoft 365. `serve --simulate` signs in by itself.")
         click.echo(f"Tenant {settings.tenant}, client {settings.client_id}. {where_kept(settings)}")
         return
+    if origin is not None:
+        anyio.run(_outside_status, settings, origin, as_json)
+        return
     require_client_id(client_id)
-    sys.exit(anyio.run(_status, settings))
+    sys.exit(anyio.run(_status, settings, as_json))
 
 
-async def _status(settings: Settings) -> int:
+async def _status(settings: Settings, as_json: bool) -> int:
     from copilot_mcp.auth import open_http
 
+    place = await anyio.to_thread.run_sync(how_kept, settings)
+    async with open_http() as http:
+        account = await open_credential(settings, http).account()
+    if as_json:
+        click.echo(json.dumps(_facts(settings, account, place), indent=2))
+        return 0 if account else 1
     click.echo(
         f"Cloud {settings.cloud}, tenant {settings.tenant}, client {settings.client_id}, profile {settings.profile}."
     )
-    place = await anyio.to_thread.run_sync(where_kept, settings)
-    async with open_http() as http:
-        credential = open_credential(settings, http)
-        account = await credential.account()
-        missing = await credential.missing_scopes(sign_in_scopes())
     if account is None:
         click.echo("Signed out. Run `copilot-mcp login`.")
-        click.echo(place)
+        click.echo(kept(place))
         return 1
     click.echo(f"Signed in as {account.name} <{account.username}>, tenant {account.tenant_id}.")
     click.echo(f"Granted: {', '.join(account.scopes)}.")
-    click.echo(place)
-    for line in missing_scope_lines(missing):
+    click.echo(kept(place))
+    for line in missing_scope_lines(_missing(account.scopes)):
         click.echo(line)
     return 0
+
+
+async def _outside_status(settings: Settings, origin: "Origin", as_json: bool) -> None:
+    """The token that would be used; raises where it could not be."""
+    from copilot_mcp.auth import CLOUDS, OutsideToken
+
+    facts = await OutsideToken(CLOUDS[settings.cloud], origin).facts()
+    if as_json:
+        click.echo(json.dumps(_outside_facts(settings, origin, facts), indent=2))
+        return
+    click.echo(token_sentence(facts, origin, datetime.now(UTC)))
+    for line in missing_scope_lines(_missing(facts.scopes or ())):
+        click.echo(line)
+
+
+def _missing(granted: Any) -> list[str]:
+    return sorted(set(sign_in_scopes()) - set(granted))
+
+
+def _facts(settings: Settings, account: "Account | None", place: "Keeping") -> dict[str, Any]:
+    """What a program may rely on; a member that does not apply is null."""
+    missing = _missing(account.scopes if account else ())
+    person = {"username": account.username, "name": account.name, "tenantId": account.tenant_id} if account else None
+    return _head(settings) | {
+        "signedIn": account is not None,
+        "account": person,
+        "granted": list(account.scopes) if account else [],
+        "missing": missing,
+        "closedTools": list(tools_closed_without(missing)),
+        "cache": {
+            "path": str(place.path) if place.path else None,
+            "encrypted": place.encrypted,
+            "protectedBy": place.protected_by or None,
+            "reason": place.reason or None,
+        },
+        "outsideToken": None,
+    }
+
+
+def _outside_facts(settings: Settings, origin: "Origin", facts: "TokenFacts") -> dict[str, Any]:
+    missing = _missing(facts.scopes or ())
+    return _head(settings) | {
+        "signedIn": True,
+        "account": {"username": facts.username, "name": None, "tenantId": facts.tenant_id},
+        "granted": sorted(facts.scopes or ()),
+        "missing": missing,
+        "closedTools": list(tools_closed_without(missing)),
+        "cache": None,
+        "outsideToken": {
+            "origin": origin.name,
+            "audience": facts.audience,
+            "expires": datetime.fromtimestamp(facts.expires or 0.0, UTC).isoformat(),
+        },
+    }
+
+
+def _head(settings: Settings) -> dict[str, Any]:
+    return {
+        "simulated": settings.simulated,
+        "cloud": settings.cloud,
+        "tenant": settings.tenant,
+        "clientId": settings.client_id,
+        "profile": settings.profile,
+    }

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         CopilotConversationAttribution,
         CopilotConversationResponseMessage,
     )
+    from copilot_mcp.graph.forbidden import TokenReader
     from copilot_mcp.graph.hits import RetrievalExtract, RetrievalHit, RetrievalResponse, RetrievalThumbnail
     from copilot_mcp.graph.labels import SearchSensitivityLabelInfo
     from copilot_mcp.graph.stream import StreamReader, read_events
@@ -74,6 +75,7 @@ __all__ = [
     "SearchSensitivityLabelInfo",
     "SharePointEmbeddedConfiguration",
     "StreamReader",
+    "TokenReader",
     "TokenSource",
     "read_events",
     "to_markdown",
@@ -94,6 +96,7 @@ _HOMES = {
     "RetrievalThumbnail": "hits",
     "SearchSensitivityLabelInfo": "labels",
     "StreamReader": "stream",
+    "TokenReader": "forbidden",
     "TokenSource": "transport",
     "read_events": "stream",
     "to_markdown": "text",

@@ -26,6 +26,7 @@ from copilot_mcp.graph.transport import (
     RETRY_CEILING_S,
     GraphTransport,
     Operation,
+    Sent,
     backoff,
 )
 
@@ -115,7 +116,7 @@ async def _send_envelope(
     for item in items:
         item.sends += sent.requests_used
         answer = answers.get(item.id.casefold())
-        item.outcome, item.due = _read(item, answer, transport, sent.request_id), None
+        item.outcome, item.due = _read(item, answer, transport, sent), None
         if answer is None or answer.status not in _RETRIED_ITEM_STATUSES or item.sends > RETRIES:
             continue
         asked = retry_after(answer.headers, transport.clocks.now())
@@ -147,18 +148,19 @@ def _item_body(body: Any) -> Any:
         return None
 
 
-def _read(item: _Item, answer: Answer | None, transport: GraphTransport, request_id: str) -> Outcome:
+def _read(item: _Item, answer: Answer | None, transport: GraphTransport, sent: Sent) -> Outcome:
     if answer is None:
         return ServiceUnavailableError(
-            "Microsoft Graph left this request out of its batch answer.", "Try again later.", request_id=request_id
+            "Microsoft Graph left this request out of its batch answer.", "Try again later.", request_id=sent.request_id
         )
     if 200 <= answer.status < 300:
         try:
             response = RetrievalResponse.model_validate(answer.body)
-            return response.stamped(answer.headers.get("request-id", request_id), item.sends)
+            return response.stamped(answer.headers.get("request-id", sent.request_id), item.sends)
         except ValidationError:
             pass  # falls through to "cannot be read"; the reason would quote the body
-    return refusal(answer, now=transport.clocks.now(), request_id=request_id)
+    access = transport.access(sent.token, RETRIEVAL_SCOPES[item.body.data_source])
+    return refusal(answer, now=transport.clocks.now(), request_id=sent.request_id, access=access)
 
 
 def _outcome(item: _Item) -> Outcome:

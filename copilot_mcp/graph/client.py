@@ -10,11 +10,12 @@ from urllib.parse import quote, unquote
 import anyio
 from pydantic import ValidationError
 
-from copilot_mcp.errors import ArgumentError, GraphError
+from copilot_mcp.errors import ArgumentError, GraphError, PermissionDeniedError
 from copilot_mcp.graph._base import GraphAnswer
 from copilot_mcp.graph.batch import Outcome, retrieve_batch
 from copilot_mcp.graph.chat import ChatBody
 from copilot_mcp.graph.conversation import CopilotConversation
+from copilot_mcp.graph.forbidden import ONE_DRIVE_ALONE, TokenReader
 from copilot_mcp.graph.hits import RetrievalResponse
 from copilot_mcp.graph.refusals import Answer, refusal
 from copilot_mcp.graph.retrieval import RetrievalBody
@@ -65,10 +66,12 @@ class GraphClient:
         monotonic: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[None]] | None = None,
         jitter: Callable[[], float] | None = None,
+        reader: TokenReader | None = None,
     ) -> None:
         given = {"now": clock, "monotonic": monotonic, "sleep": sleep, "jitter": jitter}
         chosen: dict[str, Any] = {name: function for name, function in given.items() if function is not None}
-        self._transport = GraphTransport(http, root, tokens, user_agent, Clocks(**chosen))
+        self._transport = GraphTransport(http, root, tokens, user_agent, Clocks(**chosen), reader)
+        self._sharepoint_answers = False
 
     async def create_conversation(self) -> CopilotConversation:
         """Start a conversation. Sent again only when no connection was made."""
@@ -120,8 +123,15 @@ class GraphClient:
         version = "beta" if beta or body.needs_beta else "v1.0"
         scopes = RETRIEVAL_SCOPES[body.data_source]
         operation = _RETRIEVE_PICTURES if body.include_thumbnails else _RETRIEVE
-        sent = await self._transport.send(operation, f"/{version}/copilot/retrieval", body.payload(), scopes)
-        return self._read(RetrievalResponse, sent)
+        try:
+            sent = await self._transport.send(operation, f"/{version}/copilot/retrieval", body.payload(), scopes)
+        except PermissionDeniedError as error:
+            if body.data_source == "oneDriveBusiness" and self._sharepoint_answers:
+                _explain_one_drive(error)
+            raise
+        response = self._read(RetrievalResponse, sent)
+        self._sharepoint_answers = self._sharepoint_answers or body.data_source == "sharePoint"
+        return response
 
     async def retrieve_many(self, bodies: Sequence[RetrievalBody]) -> list[Outcome]:
         """Several retrievals in few round trips, results in the order of the bodies; each is a request of the quota.
@@ -155,6 +165,14 @@ class GraphClient:
         error = refusal(answer, now=now, on_conversation=turn, request_id=sent.request_id)
         error.requests_used = sent.requests_used
         return error
+
+
+def _explain_one_drive(error: PermissionDeniedError) -> None:
+    """Name the likely reason of a OneDrive refusal that Graph itself did not explain."""
+    if error.kind == "forbidden":
+        reason = ONE_DRIVE_ALONE
+        error.kind, error.hint, error.certainty = reason.kind, reason.hint, reason.certainty
+        error.message = f"{reason.sentence} ({', '.join(filter(None, (str(error.status), error.code)))})."
 
 
 def _conversation_path(conversation_id: str) -> str:

@@ -20,6 +20,7 @@ from copilot_mcp.errors import (
     ThrottledError,
 )
 from copilot_mcp.graph.faults import try_later
+from copilot_mcp.graph.forbidden import Access, Reason, is_forbidden, reason_of_403, reason_of_token
 from copilot_mcp.graph.json_reader import JsonLimitError, read_json
 
 RETRY_AFTER_CAP_S = 86_400.0
@@ -27,11 +28,10 @@ RETRY_AFTER_CAP_S = 86_400.0
 
 _NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 _WRAPPED_STATUS = re.compile(r"Status\s*=\s*(\d{3})\b")
+MAX_CLOCK_SKEW_S = 330
+_CURED_BY_THE_PERSON = ("reauth_required", "token_rejected", "clock_skew", "personal_account", "app_only_token")
 _SAFE_CODE = re.compile(r"[\w.\- ]{1,80}", re.ASCII)
 _SAFE_ID = re.compile(r"[\w\-]{1,80}", re.ASCII)
-_LICENCE_WORDS = ("licen", "payment", "billing", "notpurchased")
-_POLICY_WORDS = ("conditionalaccess", "policy", "insufficient_claims", "interactionrequired")
-_CONSENT_WORDS = ("consent", "scope", "authorization_requestdenied", "insufficientprivileges", "missingpermission")
 
 
 Excess = Literal["", "too_large", "too_deep"]
@@ -93,16 +93,24 @@ def _http_date(value: str) -> datetime | None:
 
 
 def refusal(
-    answer: Answer, *, now: datetime, on_conversation: bool = False, request_id: str = "", in_stream: bool = False
+    answer: Answer,
+    *,
+    now: datetime,
+    on_conversation: bool = False,
+    request_id: str = "",
+    in_stream: bool = False,
+    access: Access | None = None,
 ) -> GraphError:
     """The error that an answer stands for.
 
-    `request_id` is used where the answer names none. `on_conversation` says that a 404 means the conversation.
-    `in_stream`: the HTTP status was 200, that of `answer` is only what its error object amounts to.
+    `request_id` is used where the answer names none. `on_conversation`: a 404 means the conversation. `in_stream`: the
+    HTTP status was 200, that of `answer` is what its error object amounts to. `access` tells one 403 from another.
     """
     code, message, inner_id = _named(answer.body)
     status = _wrapped(answer.status, message) or answer.status
-    error_class, kind, sentence, hint = _meaning(status, code, answer, on_conversation)
+    wrapped = status != answer.status or (in_stream and _wrapped(500, message) is not None)
+    reason = _reason(status, code, answer, wrapped, access)
+    error_class, kind, sentence, hint = _meaning(status, answer, on_conversation, now, reason)
     if status == answer.status and 300 <= status < 400:
         sentence = "Microsoft Graph answered with a redirect, which is not followed"
     shown = "in the stream" if in_stream else str(answer.status)
@@ -118,14 +126,23 @@ def refusal(
         retry_after=retry_after(answer.headers, now) if status in (429, 503) else None,
     )
     error.partial_text = _explanation(answer.body)
+    if error_class is PermissionDeniedError:
+        error.who = "user" if kind in _CURED_BY_THE_PERSON else "administrator"
+    error.certainty, error.missing_scopes = (reason.certainty, reason.missing) if reason else ("", ())
     return error
+
+
+def _reason(status: int, code: str, answer: Answer, wrapped: bool, access: Access | None) -> Reason | None:
+    if status not in (402, 403):
+        return reason_of_token(access) if status == 401 else None
+    return reason_of_403(status, code, answer.headers.get("www-authenticate", ""), wrapped=wrapped, access=access)
 
 
 def stream_refusal(body: Mapping[str, Any], *, now: datetime, request_id: str = "") -> GraphError:
     """The error that an `error` object inside a stream of status 200 stands for, by its code."""
     code, message, _ = _named(body)
     status = _wrapped(500, message)
-    if status is None and any(word in code.casefold() for word in (*_LICENCE_WORDS, *_CONSENT_WORDS, "forbidden")):
+    if status is None and is_forbidden(code):
         status = 403
     if status is None and ("throttl" in code.casefold() or "toomanyrequests" in code.casefold()):
         status = 429
@@ -136,11 +153,11 @@ def stream_refusal(body: Mapping[str, Any], *, now: datetime, request_id: str = 
 _Meaning = tuple[type[GraphError], str, str, str]
 
 
-def _meaning(status: int, code: str, answer: Answer, on_conversation: bool) -> _Meaning:
+def _meaning(status: int, answer: Answer, on_conversation: bool, now: datetime, reason: Reason | None) -> _Meaning:
+    if reason is not None:
+        return PermissionDeniedError, reason.kind, reason.sentence, reason.hint
     if status == 401:
-        return _meaning_of_401(answer)
-    if status in (402, 403):
-        return _meaning_of_403(status, code, answer)
+        return _meaning_of_401(answer, now)
     if status == 404:
         return _meaning_of_404(on_conversation)
     if status == 409:
@@ -177,7 +194,11 @@ def _meaning_of_409(on_conversation: bool) -> _Meaning:
     return ServiceUnavailableError, "service", "The request met a conflict in Microsoft Graph", "Try again soon."
 
 
-def _meaning_of_401(answer: Answer) -> _Meaning:
+def _meaning_of_401(answer: Answer, now: datetime) -> _Meaning:
+    minutes = _minutes_apart(answer.headers.get("date", ""), now)
+    if minutes:
+        sentence = f"This computer's clock is {minutes} minutes off, so Microsoft Graph refuses its tokens"
+        return PermissionDeniedError, "clock_skew", sentence, "Set the clock, then try again."
     if "insufficient_claims" in answer.headers.get("www-authenticate", ""):
         hint = "Run `copilot-mcp login` to sign in again."
         return PermissionDeniedError, "reauth_required", "The conditions of access have changed", hint
@@ -185,23 +206,14 @@ def _meaning_of_401(answer: Answer) -> _Meaning:
     return PermissionDeniedError, "token_rejected", "Microsoft Graph refuses the sign-in", hint
 
 
-def _meaning_of_403(status: int, code: str, answer: Answer) -> _Meaning:
-    word = code.casefold()
-    challenge = answer.headers.get("www-authenticate", "").casefold()
-    if status == 402 or any(part in word for part in _LICENCE_WORDS):
-        hint = "Ask an administrator about the Microsoft 365 Copilot licence or pay-as-you-go billing."
-        return PermissionDeniedError, "licence", "No licence or billing covers this request", hint
-    if any(part in word or part in challenge for part in _POLICY_WORDS):
-        hint = "Ask an administrator; the request id helps them find the policy."
-        return PermissionDeniedError, "policy", "A policy of the organisation blocks this request", hint
-    if any(part in word for part in _CONSENT_WORDS):
-        hint = "Ask an administrator to approve the permissions, then run `copilot-mcp login` again."
-        return PermissionDeniedError, "consent", "A permission this request needs was not granted", hint
-    hint = (
-        "Likely causes: no Microsoft 365 Copilot licence (or, for retrieval, no pay-as-you-go billing), "
-        "a permission not approved, or a policy. Ask an administrator."
-    )
-    return PermissionDeniedError, "forbidden", "Microsoft Graph refuses this request for the signed-in person", hint
+def _minutes_apart(date: str, now: datetime) -> int:
+    """How far this computer's clock is from that of the answer; 0 below six minutes, or where it is not known."""
+    try:
+        there = parsedate_to_datetime(date)
+    except ValueError:
+        return 0
+    apart = abs((there if there.tzinfo else there.replace(tzinfo=UTC)) - now).total_seconds()
+    return round(apart / 60) if apart > MAX_CLOCK_SKEW_S else 0
 
 
 def _meaning_of_404(on_conversation: bool) -> _Meaning:

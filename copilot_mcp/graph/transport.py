@@ -5,7 +5,7 @@ import logging
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ import anyio
 from copilot_mcp.errors import GraphError, ServiceUnavailableError, SettingsError, ThrottledError
 from copilot_mcp.graph.bodies import ACCEPTED_ENCODINGS, read_whole
 from copilot_mcp.graph.faults import fault_error, is_untrusted_certificate, never_connected
+from copilot_mcp.graph.forbidden import Access, TokenReader
 from copilot_mcp.graph.refusals import Answer, read_answer, refusal, safe_id, stream_refusal
 
 if TYPE_CHECKING:
@@ -39,10 +40,11 @@ _FIRST_PAUSE_S = 0.5
 class TokenSource(Protocol):
     """Where tokens come from."""
 
-    async def token(self, scopes: Sequence[str], *, rejected: str | None = None) -> str:
+    async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
         """A bearer token for these permissions (names without the cloud's prefix).
 
-        `rejected` is a token that Graph has just answered 401 to: it must not be given again.
+        `rejected` is a token that Graph has just answered 401 to: it must not be given again. `claims` is the JSON
+        text of the claims challenge that came with the refusal, if one did.
         """
 
 
@@ -94,18 +96,26 @@ class Sent:
     request_id: str
     requests_used: int
     deadline: float
+    token: str = field(repr=False, default="")
 
 
 class GraphTransport:
     """Sends requests below one Graph root and nowhere else."""
 
     def __init__(
-        self, http: "httpx.AsyncClient", root: str, tokens: TokenSource, user_agent: str, clocks: Clocks
+        self,
+        http: "httpx.AsyncClient",
+        root: str,
+        tokens: TokenSource,
+        user_agent: str,
+        clocks: Clocks,
+        reader: TokenReader | None = None,
     ) -> None:
         self.http = http
         self.tokens = tokens
         self.user_agent = user_agent
         self.clocks = clocks
+        self.reader = reader
         self.root = _checked_root(root)
         self.host = urlsplit(self.root).netloc
 
@@ -121,6 +131,12 @@ class GraphTransport:
         except GraphError as error:
             error.requests_used = call.sent
             raise
+
+    def access(self, token: str, scopes: Sequence[str]) -> Access:
+        """With what a request was made, as far as that is known."""
+        if self.reader is None:
+            return Access(tuple(scopes))
+        return Access(tuple(scopes), self.reader.describe(token), self.reader.consent_link)
 
     def _url(self, path: str) -> "httpx.URL":
         """The address of a path below the root. The token goes to the very host that was configured, or nowhere."""
@@ -147,17 +163,22 @@ class _Call:
         self._clocks = home.clocks
         self._deadline = home.clocks.monotonic() + operation.total_s
         self._client_request_id = ""
+        self._claims: str | None = None
 
     async def run(self) -> Sent:
         """Send, and send again as far as the operation allows."""
         token = await self._home.tokens.token(self._scopes)
-        renewed = False
+        renewed = challenged = False
         retries = 0
         while True:
             outcome = await self._attempt(token)
             if isinstance(outcome, Sent):
                 return outcome
             error, may_repeat = outcome
+            if self._claims is not None and not challenged:
+                renewed = challenged = True
+                token = await self._home.tokens.token(self._scopes, rejected=token, claims=self._claims)
+                continue
             if error.status == 401 and not renewed:
                 renewed = True
                 token = await self._home.tokens.token(self._scopes, rejected=token)
@@ -173,6 +194,7 @@ class _Call:
         import httpx
 
         self.sent += 1
+        self._claims = None
         try:
             with anyio.fail_after(max(0.0, self._left())):
                 sent = await self._exchange(token)
@@ -189,6 +211,9 @@ class _Call:
         if 200 <= status < 300 and (self._operation.streams or (isinstance(body, dict) and not body.get("error"))):
             return sent
         error = self._refusal(sent)
+        error.scopes = tuple(self._scopes)
+        if status in (401, 403):
+            self._claims = claims_challenge(sent.answer.headers)
         passing = isinstance(error, ThrottledError | ServiceUnavailableError)  # a 5xx may wrap a final refusal
         unread = status < 300 and not isinstance(body, dict) and not sent.answer.is_html and not sent.answer.excess
         return error, self._operation.repeatable and passing and (status in _RETRIED_STATUSES or unread)
@@ -202,6 +227,7 @@ class _Call:
             now=self._clocks.now(),
             on_conversation=self._operation.on_conversation,
             request_id=sent.request_id,
+            access=self._home.access(sent.token, self._scopes),
         )
 
     async def _exchange(self, token: str) -> Sent:
@@ -211,13 +237,15 @@ class _Call:
         good = 200 <= response.status_code < 300
         if self._operation.streams and good:
             small = {name.casefold(): value for name, value in response.headers.items()}
-            return Sent(response, Answer(response.status_code, small, None), request_id, self.sent, self._deadline)
+            return Sent(
+                response, Answer(response.status_code, small, None), request_id, self.sent, self._deadline, token
+            )
         try:
             content = await read_whole(response, self._operation.cap_bytes if good else _REFUSAL_CAP_BYTES)
         finally:
             await _close(response)
         answer = read_answer(response.status_code, response.headers, content)
-        return Sent(response, answer, request_id, self.sent, self._deadline)
+        return Sent(response, answer, request_id, self.sent, self._deadline, token)
 
     def _request(self, token: str) -> "httpx.Request":
         """Built without the client, so that nothing of its cookies, headers or base address comes along."""

@@ -8,20 +8,29 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool as SdkTool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import Field
 
-from copilot_mcp.errors import CopilotMcpError
+from copilot_mcp.errors import (
+    AuthenticationError,
+    AuthenticationRequiredError,
+    CopilotMcpError,
+    GraphError,
+    PermissionDeniedError,
+)
 from copilot_mcp.quoting import quoted
 from copilot_mcp.server.arguments import read_arguments
 from copilot_mcp.server.halves import shows_both
 from copilot_mcp.server.schema import plain_schema
+from copilot_mcp.server.sign_in import SignIn, needs_sign_in, sign_in
 from copilot_mcp.tools import SIMULATED, Tool, ToolContext, ToolResult, inert_text
+from copilot_mcp.tools.consent import tools_closed_without
 
 __all__ = ["BoundTool", "ContextFactory", "bind"]
 
@@ -31,6 +40,7 @@ ERROR_META = "copilot-mcp/error"
 """Where the machine-readable facts of an error stand; error results carry no structured content."""
 
 _BLANK_LINE = "\n\n"
+_CONSENT_KINDS = ("consent_required", "admin_consent_required", "consent_declined", "scopes_missing")
 
 ContextFactory = Callable[[Callable[[str], Any]], ToolContext]
 """Makes the context of one call around its progress function."""
@@ -41,22 +51,28 @@ class BoundTool(SdkTool):
 
     tool: Any = Field(exclude=True)
     make_context: Any = Field(exclude=True)
+    person: Any = Field(None, exclude=True)
     simulated: bool = False
     text: Literal["auto", "full", "line"] = "auto"
 
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
-    ) -> CallToolResult:
+    ) -> CallToolResult | InputRequiredResult:
         """Call the tool. Never raises: whatever goes wrong becomes an error result that a model can act on."""
         started = time.perf_counter()
         outcome = "ok"
         try:
-            request = read_arguments(self.tool.request, arguments)
-            result = await self.tool.handle(request, self.make_context(_progress(context)))
-            return self._answer(result, in_line=shows_both(*_client(context), self.text))
+            result = await self._called(arguments, context)
+            if isinstance(result, InputRequiredResult):
+                outcome = "sign_in_asked"
+                return result
+            return await self._greeted(self._answer(result, in_line=shows_both(*_client(context), self.text)))
         except CopilotMcpError as error:
             outcome = error.kind
-            return self._refusal(str(error), error.details(), said=getattr(error, "partial_text", ""))
+            closed = _closed_tools(error)
+            text = f"{error} Closed until then: {', '.join(closed)}." if closed else str(error)
+            facts = error.details() | ({"closedTools": list(closed)} if closed else {})
+            return self._refusal(text, facts, said=getattr(error, "partial_text", ""))
         except Exception as error:
             outcome = "internal"
             _log_crash(self.name, error)
@@ -67,6 +83,26 @@ class BoundTool(SdkTool):
             )
         finally:
             logger.info("%s: %s in %.0f ms", self.name, outcome, (time.perf_counter() - started) * 1000)
+
+    async def _called(self, arguments: dict[str, Any], context: Context[Any, Any]) -> ToolResult | InputRequiredResult:
+        """The tool's result; where a sign-in is all that is missing, that of a second try after it."""
+        request = read_arguments(self.tool.request, arguments)
+        handle = partial(self.tool.handle, request, self.make_context(_progress(context)))
+        try:
+            result: ToolResult = await handle()
+            return result
+        except (AuthenticationRequiredError, PermissionDeniedError) as error:
+            if self.person is None or not needs_sign_in(error):
+                raise
+            asked = await sign_in(context, self.person, error, error.scopes or self.tool.scopes)
+        return asked if asked is not None else await handle()
+
+    async def _greeted(self, answer: CallToolResult) -> CallToolResult:
+        """The answer, and after a sign-in the name and tenant of who signed in."""
+        greeting = await self.person.greeting() if self.person is not None else ""
+        if greeting:
+            answer.content.append(TextContent(type="text", text=greeting))
+        return answer
 
     def _answer(self, result: ToolResult, *, in_line: bool) -> CallToolResult:
         text = f"{self.title}: all of it is in the structured content." if in_line else self.tool.render(result)
@@ -91,8 +127,12 @@ def bind(
     *,
     simulated: bool,
     text: Literal["auto", "full", "line"] = "auto",
+    person: SignIn | None = None,
 ) -> BoundTool:
-    """Make `tool` callable by MCP clients; `text` is what `halves.shows_both` takes."""
+    """Make `tool` callable by MCP clients; `text` is what `halves.shows_both` takes.
+
+    `person` is who can sign in from inside the host, None where nobody can.
+    """
     return BoundTool(
         fn=tool.handle,
         name=tool.name,
@@ -110,6 +150,7 @@ def bind(
         ),
         tool=tool,
         make_context=make_context,
+        person=person,
         simulated=simulated,
         text=text,
     )
@@ -119,6 +160,15 @@ def _client(context: Context[Any, Any]) -> tuple[str, str]:
     """Name and version of the host, empty where it gave none, as it may in the modern era."""
     params = context.session.client_params
     return (params.client_info.name, params.client_info.version) if params else ("", "")
+
+
+def _closed_tools(error: CopilotMcpError) -> tuple[str, ...]:
+    """The tools that a missing permission closes, none where that is not what went wrong."""
+    if isinstance(error, GraphError):
+        return tools_closed_without(error.missing_scopes)
+    if isinstance(error, AuthenticationError) and error.kind in _CONSENT_KINDS:
+        return tools_closed_without(error.scopes)
+    return ()
 
 
 def _progress(context: Context[Any, Any]) -> Callable[[str], Any]:

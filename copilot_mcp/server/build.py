@@ -11,6 +11,7 @@ from mcp.server import CacheHint, MCPServer
 from copilot_mcp import __version__
 from copilot_mcp.server.bind import bind
 from copilot_mcp.server.resources import add_resources
+from copilot_mcp.server.sign_in import SignIn
 from copilot_mcp.settings import Settings
 from copilot_mcp.tools import TOOLS, KnownNames, OpenTurns, ToolContext
 from copilot_mcp.tools.catalogue import Catalogue
@@ -35,6 +36,11 @@ class Services(Protocol):
 
     async def graph(self) -> "GraphClient":
         """The one Graph client, opened when first asked for."""
+        ...
+
+    @property
+    def person(self) -> SignIn | None:
+        """Who can sign in from inside the host; None where tokens come without a person."""
         ...
 
     async def identity(self) -> str:
@@ -93,7 +99,10 @@ def build_server(
         title=title,
         version=__version__,
         instructions=INSTRUCTIONS,
-        tools=[bind(tool, make_context, simulated=settings.simulated, text=settings.text) for tool in TOOLS],
+        tools=[
+            bind(tool, make_context, simulated=settings.simulated, text=settings.text, person=services.person)
+            for tool in TOOLS
+        ],
         subscriptions=False,  # the lists never change, so no client need keep a stream open
         cache_hints={
             "tools/list": CacheHint(ttl_ms=_LISTS_LIVE_MS, scope="public"),

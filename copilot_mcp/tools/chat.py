@@ -11,6 +11,7 @@ from copilot_mcp.graph import CHAT_SCOPES, ChatBody
 from copilot_mcp.tools._tool import Tool, ToolContext
 from copilot_mcp.tools.answer import ChatResult, Turn, pending_result, render, result_of
 from copilot_mcp.tools.chat_request import ChatRequest
+from copilot_mcp.tools.clouds import where_offered
 from copilot_mcp.tools.turns import OpenTurn
 from copilot_mcp.tools.watch import watch, within
 
@@ -157,7 +158,7 @@ TOOL = Tool(
     description=DESCRIPTION,
     request=ChatRequest,
     result=ChatResult,
-    handle=chat,
+    handle=where_offered("chat", chat),
     render=render,
     scopes=tuple(sorted(CHAT_SCOPES)),
     read_only=False,

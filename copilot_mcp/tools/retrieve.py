@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 from copilot_mcp.errors import ArgumentError, CopilotMcpError, ThrottledError
 from copilot_mcp.graph import RETRIEVAL_SCOPES, DataSourceConfiguration, RetrievalBody
 from copilot_mcp.tools._tool import Tool, ToolContext
+from copilot_mcp.tools.clouds import where_offered
 from copilot_mcp.tools.filter import DataSource
 from copilot_mcp.tools.findings import RetrieveResult, requests_used, result_of
 from copilot_mcp.tools.hits_text import render
@@ -168,7 +169,7 @@ TOOL = Tool(
     description=DESCRIPTION,
     request=RetrieveRequest,
     result=RetrieveResult,
-    handle=retrieve,
+    handle=where_offered("retrieval", retrieve),
     render=render,
     scopes=tuple(sorted({scope for source in SIGN_IN_SOURCES for scope in RETRIEVAL_SCOPES[source]})),
     read_only=True,

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 import anyio.lowlevel
 import httpx
 import pytest
+from anyio.abc import TaskGroup
 
 from copilot_mcp.auth import CLOUDS, Credential, MemoryCache, SignInCache, quiet_libraries
 from copilot_mcp.auth.msal_http import MsalHttp
@@ -232,8 +233,8 @@ def cache() -> SignInCache:
 def new_credential(cache: SignInCache, http: httpx.AsyncClient, clock: Clock) -> Callable[..., Credential]:
     """Makes credentials that share cache and clock, as two processes would."""
 
-    def make(tenant: str = TENANT, cache: SignInCache = cache) -> Credential:
-        return Credential(CLOUDS["global"], tenant, CLIENT, cache, http, clock=clock, sleep=clock.sleep)
+    def make(tenant: str = TENANT, cache: SignInCache = cache, tasks: TaskGroup | None = None) -> Credential:
+        return Credential(CLOUDS["global"], tenant, CLIENT, cache, http, clock=clock, sleep=clock.sleep, tasks=tasks)
 
     return make
 

@@ -213,7 +213,7 @@ async def test_fewer_scopes_than_wanted_are_named(credential: Any, entra: Any, s
         await credential.token(FILES)
     assert caught.value.kind == "scopes_missing"
     assert str(caught.value) == (
-        "Signed in, but these permissions were not granted: Sites.Read.All. Run `copilot-mcp login` again "
+        "Signed in, but these permissions were not granted: Sites.Read.All. Call again "
         "after an administrator has approved them at "
         "https://login.microsoftonline.com/11111111-1111-4111-8111-111111111111/v2.0/adminconsent?"
         "client_id=22222222-2222-4222-8222-222222222222&scope=https%3A%2F%2Fgraph.microsoft.com%2FFiles.Read.All+"

@@ -65,3 +65,36 @@ def test_every_listed_name_is_there() -> None:
 def test_unlisted_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = auth.nothing
+
+
+LISTING = """
+import sys
+import anyio
+from mcp import Client
+from copilot_mcp.cli._services import GraphServices
+from copilot_mcp.server import build_server
+from copilot_mcp.settings import Settings
+
+async def main():
+    settings = Settings(client_id="00001111-aaaa-2222-bbbb-3333cccc4444", cache="memory")
+    async with GraphServices(settings) as services, Client(build_server(services, settings)) as client:
+        await client.list_tools()
+        await client.call_tool("build_filter", {"dataSource": "sharePoint", "expression": "FileType:pdf"})
+        print("msal" in sys.modules)
+        called = await client.call_tool("copilot_retrieve", {"queryString": "x", "dataSource": "sharePoint"})
+        print("msal" in sys.modules, called.is_error)
+
+anyio.run(main)
+"""
+
+
+def test_msal_comes_in_with_the_first_graph_call_and_not_before() -> None:
+    """Nobody is signed in and the network is a dead proxy, so that call fails; it is the first that needs msal."""
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    }
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", LISTING], env=environment, capture_output=True, text=True, timeout=90, check=True
+    )
+    assert done.stdout.splitlines() == ["False", "True True"]

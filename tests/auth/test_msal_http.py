@@ -57,7 +57,7 @@ async def test_form_goes_out_without_empty_fields_and_without_compression() -> N
         "2",
         "identity",
     )
-    assert seen[0].extensions["timeout"] == {"connect": 5.0, "read": 10.0, "write": 10.0, "pool": 5.0}
+    assert seen[0].extensions["timeout"] == {"connect": 5.0, "read": 15.0, "write": 15.0, "pool": 5.0}
 
 
 async def test_success_loses_its_retry_after_so_that_msal_does_not_keep_it() -> None:

@@ -63,7 +63,7 @@ def answer(error: str = "invalid_grant", *numbers: int, **more: Any) -> dict[str
         (50058, "signed_out"),
         (50196, "retry_loop"),
         (90033, "identity_unavailable"),
-        (7000215, "app_misconfigured"),
+        (7000215, "server_credential"),
     ],
 )
 def test_number_chooses_the_kind(number: int, kind: str) -> None:
@@ -98,9 +98,15 @@ def test_error_keeps_code_correlation_id_and_time_and_drops_the_description() ->
     assert isinstance(error, AuthenticationError)
     assert str(error) == (
         f"App the-app does not exist in tenant contoso.example. (AADSTS700016, correlation id {ID}, "
-        "2026-07-01 10:00:00Z) Check both ids, or have the app added to the tenant."
+        "2026-07-01 10:00:00Z) Check both ids, or have an administrator add the app to the tenant."
     )
-    assert error.details() == {"kind": "app_not_found", "code": "AADSTS700016", "correlationId": ID}
+    assert error.details() == {
+        "kind": "app_not_found",
+        "whoActs": "administrator",
+        "code": "AADSTS700016",
+        "correlationId": ID,
+        "time": "2026-07-01 10:00:00Z",
+    }
 
 
 def test_what_is_not_in_its_form_is_not_shown() -> None:

@@ -56,9 +56,11 @@ class Tokens:
     """Gives token-1, then token-2 after a rejection, and so on; remembers what was asked."""
 
     asked: list[tuple[tuple[str, ...], str | None]] = field(default_factory=list)
+    claims: list[str | None] = field(default_factory=list)
 
-    async def token(self, scopes: Sequence[str], *, rejected: str | None = None) -> str:
+    async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
         self.asked.append((tuple(scopes), rejected))
+        self.claims.append(claims)
         return "token-1" if rejected is None else f"token-{int(rejected.removeprefix('token-')) + 1}"
 
 
@@ -143,7 +145,7 @@ class DeviceFlow:
         self._granted = granted
         self._held: dict[tuple[str, ...], str] = {}
 
-    async def token(self, scopes: Sequence[str], *, rejected: str | None = None) -> str:
+    async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
         wanted = tuple(scopes if self._granted is None else self._granted)
         if wanted not in self._held or self._held[wanted] == rejected:
             self._held[wanted] = await self._sign_in(wanted)

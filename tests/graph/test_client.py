@@ -209,7 +209,7 @@ async def test_tenant_closes_a_conversation(open_tenant: Any, simulator: Any) ->
         ("forbidden", PermissionDeniedError, "forbidden"),
         ("refusal", PermissionDeniedError, "forbidden"),
         ("no_licence", PermissionDeniedError, "licence"),
-        ("wrapped_refusal", PermissionDeniedError, "forbidden"),
+        ("wrapped_refusal", PermissionDeniedError, "licence"),
         ("throttled", ThrottledError, "throttled"),
         ("throttled_silent", ThrottledError, "throttled"),
         ("server_error", ServiceUnavailableError, "service"),

@@ -93,6 +93,8 @@ def test_documented_shapes_are_read(payload: Any) -> None:
         "status": 403,
         "code": "NoLicense",
         "requestId": "from-header",
+        "whoActs": "administrator",
+        "certainty": "certain",
     }
 
 
@@ -100,7 +102,7 @@ def test_refusal_of_the_back_end_is_unwrapped(payload: Any) -> None:
     error = refusal(Answer(500, {}, payload("error-wrapped.json")), now=NOW, on_conversation=True)
     assert (type(error), error.kind, error.status, error.code) == (
         PermissionDeniedError,
-        "forbidden",
+        "licence",
         500,
         "internalServerError",
     )
@@ -192,7 +194,7 @@ def test_documented_errors_are_read(examples: dict[str, Any]) -> None:
         found[name] = (error.kind, error.code, bool(error.request_id), error.retry_after)
     assert found == {
         "ex094": ("throttled", "TooManyRequests", True, 10.0),
-        "ex097": ("forbidden", "internalServerError", False, None),
+        "ex097": ("licence", "internalServerError", False, None),
         "ex098": ("forbidden", "Forbidden", True, None),
         "ex099": ("licence", "NoLicense", True, None),
         "ex100": ("throttled", "UnknownError", True, None),

@@ -9,7 +9,7 @@ from mcp import Client
 from mcp.server import MCPServer
 from mcp.types import Implementation, TextContent
 
-from copilot_mcp.errors import FilterError, ThrottledError
+from copilot_mcp.errors import AuthenticationError, FilterError, PermissionDeniedError, ThrottledError
 from copilot_mcp.server.bind import bind
 from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator
@@ -182,3 +182,20 @@ async def test_a_crash_names_its_place_but_not_its_words(era: Any, caplog: pytes
     assert words not in result.content[0].text
     assert words not in caplog.text
     assert "test_bind.py" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error_class", "attribute", "kind"),
+    [(AuthenticationError, "scopes", "scopes_missing"), (PermissionDeniedError, "missing_scopes", "consent")],
+)
+async def test_a_missing_permission_names_the_tools_it_closes(
+    era: Any, error_class: Any, attribute: str, kind: str
+) -> None:
+    async def handle(request: BuildFilterRequest, context: ToolContext) -> Answer:
+        error = error_class("Not granted.", "Ask.", kind=kind)
+        setattr(error, attribute, ("Mail.Read",))
+        raise error
+
+    result = await call(handle, era)
+    assert result.content[0].text == f"Not granted. Ask. Closed until then: copilot_chat. [{kind}]"
+    assert result.meta["copilot-mcp/error"]["closedTools"] == ["copilot_chat"]

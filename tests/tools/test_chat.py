@@ -214,7 +214,7 @@ async def test_a_conversation_of_somebody_else_is_gone(connect: Callable[..., An
     [
         ("forbidden", {}, "forbidden", 403),
         ("no_licence", {}, "licence", 403),
-        ("wrapped_refusal", {}, "forbidden", 500),
+        ("wrapped_refusal", {}, "licence", 500),
         ("throttled", {"retry_after": "7"}, "throttled", 429),
         ("server_error", {}, "service", 500),
         ("unavailable", {"retry_after": "3"}, "service", 503),
@@ -297,9 +297,10 @@ async def test_an_expired_token_is_renewed_once_and_the_turn_is_one(client: Clie
     assert result["turnCount"] == 1
 
 
-async def test_signed_out_names_the_state_and_the_command(connect: Callable[..., Any]) -> None:
+async def test_signed_out_begins_a_sign_in_and_says_how_to_go_on(connect: Callable[..., Any]) -> None:
     client = await connect(signs_in=False)
     text, facts = await refused(client)
-    assert facts["kind"] == "signed_out"
-    assert "copilot-mcp login" in text
+    assert facts["kind"] == "sign_in_pending"
+    assert facts["userCode"] in text
+    assert "Call this tool again when they are done" in text
     assert len((await client.list_tools()).tools) == 3

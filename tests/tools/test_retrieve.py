@@ -223,7 +223,8 @@ async def test_a_short_wait_is_waited_for_and_counted(client: Client, simulator:
     assert result["requestsUsed"] == 2
 
 
-async def test_signed_out_names_the_state_and_the_command(connect: Callable[..., Any]) -> None:
+async def test_signed_out_begins_a_sign_in_and_says_how_to_go_on(connect: Callable[..., Any]) -> None:
     text, facts = await refused(await connect(signs_in=False))
-    assert facts["kind"] == "signed_out"
-    assert "copilot-mcp login" in text
+    assert facts["kind"] == "sign_in_pending"
+    assert facts["userCode"] in text
+    assert "Call this tool again when they are done" in text

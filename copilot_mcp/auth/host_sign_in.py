@@ -1,0 +1,122 @@
+"""A sign-in that a tool call begins and the person finishes while the server goes on.
+
+The call that found nobody signed in gives the code to the host and may end; a task of the server's own waits for the
+person. Whoever calls next has a token, or is told the code again, or once why the sign-in failed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+
+from copilot_mcp.auth.answers import Account
+from copilot_mcp.auth.credential import Credential
+from copilot_mcp.auth.device_code import SignInAttempt
+from copilot_mcp.errors import CopilotMcpError
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+__all__ = ["HostSignIn"]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    attempt: SignInAttempt
+    names: frozenset[str]
+    done: anyio.Event = field(default_factory=anyio.Event)
+    error: CopilotMcpError | None = None
+
+
+class HostSignIn:
+    """Tokens of a credential, and the sign-in behind them. All calls from one event loop.
+
+    `tasks` has to live as long as the server; `announce` shows a new code to whoever reads standard error.
+    """
+
+    def __init__(
+        self,
+        credential: Credential,
+        tasks: "TaskGroup",
+        *,
+        announce: Callable[[SignInAttempt], None] = lambda attempt: None,
+        wait_s: float,
+    ) -> None:
+        self._credential = credential
+        self._tasks = tasks
+        self._announce = announce
+        self._wait_s = wait_s
+        self._waiting: _Waiting | None = None
+        self._news: Account | None = None
+
+    async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
+        """A token of the credential. A sign-in that was waiting for these scopes is over, wherever it was done.
+
+        Raises:
+            AuthenticationRequiredError: A sign-in is needed; `start` begins one.
+            AuthenticationError: Entra refused, or cannot be reached.
+        """
+        token = await self._credential.token(scopes, rejected=rejected, claims=claims)
+        if self._waiting is not None and self._waiting.names <= frozenset(scopes):
+            self.cancel()
+        return token
+
+    async def start(self, scopes: Sequence[str]) -> SignInAttempt | None:
+        """The code to show: that of the sign-in under way, else a new one. None when one has just succeeded.
+
+        Raises:
+            AuthenticationError: The sign-in before this one failed, which is said once; or Entra gives no code.
+        """
+        waiting = self._waiting
+        if waiting is not None and not self._credential.sign_in_is_open(waiting.attempt):
+            await waiting.done.wait()  # decided a moment ago
+            self._waiting = None
+            if waiting.error is None:
+                return None
+            if waiting.error.kind != "sign_in_cancelled":
+                raise waiting.error
+        attempt = await self._credential.start_sign_in(scopes)
+        if self._waiting is None or self._waiting.attempt != attempt:
+            self._waiting = _Waiting(attempt, frozenset(scopes))
+            self._tasks.start_soon(self._finish, self._waiting)
+            self._announce(attempt)
+        return attempt
+
+    async def ended(self, attempt: SignInAttempt) -> bool:
+        """Wait for the person, at most `wait_s` seconds; False when they have not decided by then."""
+        waiting = self._waiting
+        if waiting is None or waiting.attempt != attempt:
+            return True
+        with anyio.move_on_after(self._wait_s):
+            await waiting.done.wait()
+        return waiting.done.is_set()
+
+    def check(self, attempt: SignInAttempt) -> None:
+        """Say why this attempt failed, if it did.
+
+        Raises:
+            AuthenticationError: It was declined, expired or refused.
+        """
+        waiting = self._waiting
+        if waiting is not None and waiting.attempt == attempt and waiting.error is not None:
+            self._waiting = None
+            raise waiting.error
+
+    def news(self) -> Account | None:
+        """Who has signed in since this was last asked: said once, so that a person sees if it was somebody else."""
+        account, self._news = self._news, None
+        return account
+
+    def cancel(self) -> None:
+        """Give up a sign-in under way; a later approval has no effect."""
+        self._waiting = None
+        self._credential.cancel_sign_in()
+
+    async def _finish(self, waiting: _Waiting) -> None:
+        try:
+            self._news = await self._credential.finish_sign_in(waiting.attempt)
+        except CopilotMcpError as error:
+            waiting.error = error
+        finally:
+            waiting.done.set()

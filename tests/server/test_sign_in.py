@@ -1,0 +1,295 @@
+"""Signing in from inside the host, in both eras: asked by URL elicitation where the host can, by an error elsewhere."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client, MCPError
+from mcp.types import ElicitResult
+
+from copilot_mcp.cli._services import GraphServices
+from copilot_mcp.server import build_server
+from copilot_mcp.settings import Settings
+from copilot_mcp.simulator import Simulator
+
+pytestmark = pytest.mark.anyio
+
+QUESTION = {"queryString": "parental leave", "dataSource": "sharePoint"}
+SCOPES = "https://graph.copilot-mcp.test/Files.Read.All https://graph.copilot-mcp.test/Sites.Read.All"
+
+
+class Person:
+    """Somebody at the host: answers its questions and, where told to, approves in the browser."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self.acts: list[str] = ["approve", "accept"]
+        self.asked: list[Any] = []
+        self.decided = anyio.Event()
+
+    def decide(self, code: str, user: str | None = "adele") -> None:
+        self.simulator.approve(code, user) if user else self.simulator.decline(code)
+        self.decided.set()
+
+    async def sleep(self, seconds: float) -> None:
+        """Between two polls: until the person has decided."""
+        await self.decided.wait()
+
+    async def __call__(self, context: Any, params: Any) -> ElicitResult:
+        self.asked.append(params)
+        for act in self.acts:
+            if act in ("approve", "refuse"):
+                self.decide(code_in(params.message), "adele" if act == "approve" else None)
+            elif act == "never":
+                await anyio.sleep_forever()
+            elif act == "fail":
+                raise MCPError(-32601, "no such method")
+            else:
+                return ElicitResult(action=act)
+        raise AssertionError
+
+
+def code_in(text: str) -> str:
+    found = re.search(r"code ([A-Z]{9})\b", text)
+    assert found, text
+    return found[1]
+
+
+def facts(result: Any) -> dict[str, Any]:
+    assert result.is_error, result
+    return dict((result.meta or {})["copilot-mcp/error"])
+
+
+@pytest.fixture
+def person(simulator: Simulator) -> Person:
+    return Person(simulator)
+
+
+@pytest.fixture
+async def open_client(
+    simulator: Simulator, settings: Settings, era: Any, in_process: Any, person: Person
+) -> AsyncIterator[Callable[..., Any]]:
+    """Opens a client of a server where nobody is signed in; `asks` says whether the host can open pages."""
+    async with AsyncExitStack() as stack:
+
+        async def opened(*, asks: bool, wait_s: float = 30.0) -> Client:
+            tenant = in_process(simulator, signs_in=False)
+            services = GraphServices(settings, tenant, sleep=person.sleep, sign_in_wait_s=wait_s)
+            await stack.enter_async_context(services)
+            server = build_server(services, settings)
+            client: Client = await stack.enter_async_context(
+                Client(server, mode=era, elicitation_callback=person if asks else None)
+            )
+            return client
+
+        yield opened
+
+
+def started(simulator: Simulator) -> list[str]:
+    """The scopes of every device code that was asked for."""
+    asked = [entry["request"] for entry in simulator.exchanges if entry["operation"] == "devicecode"]
+    return [each["scope"].removesuffix(" offline_access openid profile") for each in asked]
+
+
+async def test_host_that_cannot_open_pages_shows_address_and_code_and_the_next_call_works(
+    open_client: Any, simulator: Simulator, person: Person, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = await open_client(asks=False)
+    first = await client.call_tool("copilot_retrieve", QUESTION)
+    told = facts(first)
+    text = first.content[0].text
+    assert (told["kind"], told["whoActs"]) == ("sign_in_pending", "user")
+    assert told["verificationUri"] in text
+    assert told["userCode"] == code_in(text)
+    assert "15 minutes are left" in text
+    assert "Call this tool again when they are done" in text
+    assert f"enter the code {told['userCode']}" in capsys.readouterr().err
+
+    again = facts(await client.call_tool("copilot_retrieve", QUESTION))
+    assert (again["userCode"], len(started(simulator))) == (told["userCode"], 1)
+
+    person.decide(told["userCode"])
+    with anyio.fail_after(10):
+        while (result := await client.call_tool("copilot_retrieve", QUESTION)).is_error:
+            assert facts(result)["kind"] == "sign_in_pending"
+    assert (result.structured_content or {})["hits"]
+    assert len(started(simulator)) == 1
+
+
+async def test_only_the_scopes_of_the_called_tool_are_asked_for(open_client: Any, simulator: Simulator) -> None:
+    client = await open_client(asks=False)
+    await client.call_tool("copilot_retrieve", QUESTION)
+    assert [sorted(scopes.split()) for scopes in started(simulator)] == [sorted(SCOPES.split())]
+
+
+async def test_nothing_but_a_graph_tool_waits_for_identity(open_client: Any, simulator: Simulator) -> None:
+    client = await open_client(asks=False)
+    assert len((await client.list_tools()).tools) == 3
+    built = await client.call_tool("build_filter", {"dataSource": "sharePoint", "expression": "FileType:pdf"})
+    assert not built.is_error
+    assert simulator.exchanges == []
+
+
+async def test_host_that_opens_pages_is_asked_and_the_same_call_goes_on(
+    open_client: Any, simulator: Simulator, person: Person
+) -> None:
+    client = await open_client(asks=True)
+    result = await client.call_tool("copilot_retrieve", QUESTION)
+    assert not result.is_error, result.content
+    assert result.structured_content["hits"]
+    assert result.content[-1].text == (
+        "Signed in as Adele Vance <adele@contoso.example>, tenant 00000000-0000-4000-8000-000000000001; granted: "
+        "Files.Read.All, Sites.Read.All. The sign-in is kept in memory only."
+    )
+    (asked,) = person.asked
+    assert asked.mode == "url"
+    assert asked.url.endswith("/devicelogin")
+    assert "within 15 minutes" in asked.message
+    assert "adele" not in f"{asked.url} {asked.message}"
+    assert len((await client.call_tool("copilot_retrieve", QUESTION)).content) == 1
+    assert len(person.asked) == 1
+
+
+async def test_person_who_does_not_finish_is_given_the_code_and_the_next_call_works(
+    open_client: Any, person: Person
+) -> None:
+    person.acts = ["accept"]
+    client = await open_client(asks=True, wait_s=0.0)
+    told = facts(await client.call_tool("copilot_retrieve", QUESTION))
+    assert (told["kind"], told["userCode"]) == ("sign_in_pending", code_in(person.asked[0].message))
+    person.acts = ["approve", "accept"]
+    with anyio.fail_after(10):
+        while (await client.call_tool("copilot_retrieve", QUESTION)).is_error:
+            person.acts = ["accept"]
+    assert {code_in(asked.message) for asked in person.asked} == {told["userCode"]}
+
+
+@pytest.mark.parametrize("action", ["decline", "cancel"])
+async def test_person_who_does_not_want_to_sign_in_ends_the_attempt(
+    open_client: Any, simulator: Simulator, person: Person, action: str
+) -> None:
+    person.acts = [action]
+    client = await open_client(asks=True)
+    assert facts(await client.call_tool("copilot_retrieve", QUESTION))["kind"] == "sign_in_declined"
+    with pytest.raises(LookupError):
+        for _ in range(2):  # the first approval comes too late and is not redeemed
+            person.decide(code_in(person.asked[0].message))
+    person.acts = ["approve", "accept"]
+    assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
+    assert code_in(person.asked[0].message) != code_in(person.asked[-1].message)
+
+
+async def test_refusal_in_the_browser_is_said_once_and_the_call_after_it_begins_anew(
+    open_client: Any, simulator: Simulator, person: Person
+) -> None:
+    client = await open_client(asks=False)
+    first = facts(await client.call_tool("copilot_retrieve", QUESTION))
+    person.decide(first["userCode"], None)
+    with anyio.fail_after(10):
+        while (told := facts(await client.call_tool("copilot_retrieve", QUESTION)))["kind"] == "sign_in_pending":
+            assert told["userCode"] == first["userCode"]
+    assert told["kind"] == "sign_in_declined"
+    assert facts(await client.call_tool("copilot_retrieve", QUESTION))["kind"] == "sign_in_pending"
+    assert len(started(simulator)) == 2
+
+
+async def test_refusal_in_the_browser_while_the_call_waits_is_its_answer(open_client: Any, person: Person) -> None:
+    person.acts = ["refuse", "accept"]
+    client = await open_client(asks=True)
+    told = facts(await client.call_tool("copilot_retrieve", QUESTION))
+    assert (told["kind"], told["code"]) == ("sign_in_declined", "AADSTS70016")
+    person.acts = ["approve", "accept"]
+    assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
+
+
+async def test_sixth_start_within_an_hour_is_refused(open_client: Any, simulator: Simulator, person: Person) -> None:
+    person.acts = ["decline"]
+    client = await open_client(asks=True)
+    kinds = [facts(await client.call_tool("copilot_retrieve", QUESTION))["kind"] for _ in range(6)]
+    assert kinds == ["sign_in_declined"] * 5 + ["sign_in_limit"]
+    assert len(started(simulator)) == 5
+
+
+async def test_sign_in_done_elsewhere_ends_the_one_in_the_host(
+    open_client: Any, simulator: Simulator, person: Person
+) -> None:
+    client = await open_client(asks=False)
+    first = facts(await client.call_tool("copilot_chat", {"message": "Hello"}))
+    second = facts(await client.call_tool("copilot_retrieve", QUESTION))
+    assert first["userCode"] != second["userCode"]  # more scopes were needed, and one attempt is open at a time
+    person.decide(second["userCode"])
+    with anyio.fail_after(10):
+        while (await client.call_tool("copilot_retrieve", QUESTION)).is_error:
+            pass
+
+
+async def test_tenant_without_answers_gives_its_own_error(open_client: Any, simulator: Simulator) -> None:
+    client = await open_client(asks=True)
+    simulator.faults.add("entra_down", times=None)
+    told = facts(await client.call_tool("copilot_retrieve", QUESTION))
+    assert (told["kind"], told["whoActs"]) == ("identity_unavailable", "nobody")
+
+
+async def test_server_that_stops_ends_the_pending_sign_in(
+    simulator: Simulator, settings: Settings, in_process: Any, person: Person, era: Any
+) -> None:
+    async with (
+        GraphServices(settings, in_process(simulator, signs_in=False), sleep=person.sleep) as services,
+        Client(build_server(services, settings), mode=era) as client,
+    ):
+        told = facts(await client.call_tool("copilot_retrieve", QUESTION))
+    polls = len(simulator.exchanges)
+    person.decide(told["userCode"])
+    for _ in range(20):
+        await anyio.lowlevel.checkpoint()
+    assert len(simulator.exchanges) == polls
+
+
+@pytest.mark.parametrize("era", ["legacy"], indirect=True)
+async def test_person_who_finishes_before_the_dialog_is_answered_need_not_answer_it(
+    open_client: Any, person: Person
+) -> None:
+    person.acts = ["approve", "never"]
+    client = await open_client(asks=True)
+    assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
+
+
+@pytest.mark.parametrize("era", ["legacy"], indirect=True)
+async def test_host_that_cannot_do_what_it_declared_gets_the_code_in_the_end(open_client: Any, person: Person) -> None:
+    person.acts = ["fail"]
+    client = await open_client(asks=True, wait_s=0.01)
+    assert facts(await client.call_tool("copilot_retrieve", QUESTION))["kind"] == "sign_in_pending"
+
+
+async def test_call_that_is_cancelled_takes_the_sign_in_with_it(
+    open_client: Any, simulator: Simulator, person: Person
+) -> None:
+    person.acts = ["accept"]
+    client = await open_client(asks=True)
+    with anyio.move_on_after(0.5) as scope:
+        await client.call_tool("copilot_retrieve", QUESTION)
+    assert scope.cancelled_caught
+    person.acts = ["approve", "accept"]
+    assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
+    assert code_in(person.asked[0].message) != code_in(person.asked[-1].message)
+
+
+async def test_no_tool_takes_a_code_or_a_page_as_input(open_client: Any) -> None:
+    client = await open_client(asks=False)
+    names: set[str] = set()
+
+    def collect(schema: Any) -> None:
+        if isinstance(schema, dict):
+            names.update(schema.get("properties", {}))
+            for value in schema.values():
+                collect(value)
+        elif isinstance(schema, list):
+            for value in schema:
+                collect(value)
+
+    for tool in (await client.list_tools()).tools:
+        collect(tool.input_schema)
+    assert [name for name in names if re.search(r"code|verification|token|redirect", name, re.IGNORECASE)] == []
