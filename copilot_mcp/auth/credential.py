@@ -20,7 +20,6 @@ from copilot_mcp.auth.browser import BROWSER_TIMEOUT_S, Show, sign_in_with_brows
 from copilot_mcp.auth.cache_content import (
     Content,
     account_in,
-    merged,
     refuse_other_person,
     stored_tokens,
     with_account,
@@ -31,6 +30,7 @@ from copilot_mcp.auth.device_code import DeviceCodeSignIn, SignInAttempt, Sleep
 from copilot_mcp.auth.entra import DeviceFlow, Entra
 from copilot_mcp.auth.flights import Flights
 from copilot_mcp.auth.refusals import NoAnswerError, conditions_changed, refusal_error, scopes_missing, signed_out
+from copilot_mcp.auth.renewal import OPENID_SCOPES, renewed
 from copilot_mcp.auth.sign_in_cache import SignInCache
 from copilot_mcp.auth.token_facts import TokenFacts, read_facts
 from copilot_mcp.auth.token_memory import FRESH_S, HeldToken, TokenMemory, valid_claims
@@ -46,9 +46,6 @@ logger = logging.getLogger(__name__)
 
 LAST_RESORT_S = 30.0
 """A token with less left is not used even when no new one can be had."""
-
-_OPENID_SCOPES = frozenset({"openid", "profile", "offline_access", "email"})
-"""MSAL asks for them by itself; they are no permissions of Graph."""
 
 
 class Credential:
@@ -267,7 +264,7 @@ class Credential:
         grant = read_grant(answer, self._cloud, names)
         self._check_person(answer, account)
         ends = self._clock() + grant.life_s
-        stamp = self._cache.update(partial(_renewed, before=before, after=after, account=account, scopes=grant.scopes))
+        stamp = self._cache.update(partial(renewed, before=before, after=after, account=account, scopes=grant.scopes))
         if missing := names - grant.scopes:
             raise scopes_missing(sorted(missing), asked)
         return HeldToken(grant.token, ends, stamp)
@@ -287,7 +284,7 @@ class Credential:
         content, home_account_id = self._entra.signed_in(flow)
         account = replace(
             person,
-            scopes=tuple(sorted(grant.scopes - _OPENID_SCOPES)),
+            scopes=tuple(sorted(grant.scopes - OPENID_SCOPES)),
             home_account_id=home_account_id,
             sign_in_id=secrets.token_hex(8),
         )
@@ -301,12 +298,3 @@ class Credential:
 
         self._cache.update(signed_in)
         return account
-
-
-def _renewed(current: Content, *, before: Content, after: Content, account: Account, scopes: frozenset[str]) -> Content:
-    """The newest content with a refresh in it, unless that sign-in is over."""
-    newest = account_in(current)
-    if newest is None or newest.sign_in_id != account.sign_in_id:
-        raise signed_out()
-    granted = tuple(sorted({*newest.scopes, *scopes} - _OPENID_SCOPES))
-    return with_account(merged(current, before, {**before, **after}), replace(newest, scopes=granted))

@@ -24,6 +24,7 @@ from copilot_mcp.cli._outside import check_at_start, outside_options
 from copilot_mcp.cli._services import GraphServices
 from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
 from copilot_mcp.errors import SettingsError
+from copilot_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -130,10 +131,7 @@ def command(
     if local is not None:
         settings = simulated_settings(settings)
     start_logging(log_level)
-    if origin is not None:
-        check_at_start(origin, settings.cloud)
-    elif settings.client_id:
-        warn_of_plain_file(settings)
+    _say_at_start(settings, origin)
     from copilot_mcp.server import build_server
 
     services = GraphServices(settings, local, origin=origin)
@@ -143,6 +141,14 @@ def command(
 
         sys.exit(anyio.run(serve_stdio, server, services))
     _serve_http(server, services, host, port, start_up_secret(fictional=local is not None and not local.private))
+
+
+def _say_at_start(settings: Settings, origin: "Origin | None") -> None:
+    """What a person must know before the first call: a token that cannot serve, or a sign-in that lies in clear."""
+    if origin is not None:
+        check_at_start(origin, settings.cloud)
+    elif settings.client_id:
+        warn_of_plain_file(settings)
 
 
 def start_up_secret(*, fictional: bool) -> str | None:

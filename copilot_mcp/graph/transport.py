@@ -14,6 +14,7 @@ import anyio
 
 from copilot_mcp.errors import GraphError, ServiceUnavailableError, SettingsError, ThrottledError
 from copilot_mcp.graph.bodies import ACCEPTED_ENCODINGS, read_whole
+from copilot_mcp.graph.challenges import claims_challenge
 from copilot_mcp.graph.faults import fault_error, is_untrusted_certificate, never_connected
 from copilot_mcp.graph.forbidden import Access, TokenReader
 from copilot_mcp.graph.refusals import Answer, read_answer, refusal, safe_id, stream_refusal
@@ -237,9 +238,8 @@ class _Call:
         good = 200 <= response.status_code < 300
         if self._operation.streams and good:
             small = {name.casefold(): value for name, value in response.headers.items()}
-            return Sent(
-                response, Answer(response.status_code, small, None), request_id, self.sent, self._deadline, token
-            )
+            answer = Answer(response.status_code, small, None)
+            return Sent(response, answer, request_id, self.sent, self._deadline, token)
         try:
             content = await read_whole(response, self._operation.cap_bytes if good else _REFUSAL_CAP_BYTES)
         finally:
