@@ -194,15 +194,10 @@ class _Call:
         return error, self._operation.repeatable and passing and (status in _RETRIED_STATUSES or unread)
 
     def _refusal(self, sent: Sent) -> GraphError:
-        answer = sent.answer
+        answer, now, turn = sent.answer, self._clocks.now(), self._operation.on_conversation
         if 200 <= answer.status < 300 and isinstance(answer.body, dict):  # an error object under a good status
-            return stream_refusal(answer.body, now=self._clocks.now(), request_id=sent.request_id)
-        return refusal(
-            answer,
-            now=self._clocks.now(),
-            on_conversation=self._operation.on_conversation,
-            request_id=sent.request_id,
-        )
+            return stream_refusal(answer.body, now=now, request_id=sent.request_id, on_conversation=turn)
+        return refusal(answer, now=now, request_id=sent.request_id, on_conversation=turn)
 
     async def _exchange(self, token: str) -> Sent:
         request = self._request(token)
