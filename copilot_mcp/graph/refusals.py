@@ -113,7 +113,7 @@ def refusal(
     error_class, kind, sentence, hint = _meaning(status, answer, on_conversation, now, reason)
     if status == answer.status and 300 <= status < 400:
         sentence = "Microsoft Graph answered with a redirect, which is not followed"
-    shown = "in the stream" if in_stream else str(answer.status)
+    shown = "in the answer" if in_stream else str(answer.status)
     if code:
         shown += f", {code}"
     error = error_class(
@@ -138,8 +138,10 @@ def _reason(status: int, code: str, answer: Answer, wrapped: bool, access: Acces
     return reason_of_403(status, code, answer.headers.get("www-authenticate", ""), wrapped=wrapped, access=access)
 
 
-def stream_refusal(body: Mapping[str, Any], *, now: datetime, request_id: str = "") -> GraphError:
-    """The error that an `error` object inside a stream of status 200 stands for, by its code."""
+def stream_refusal(
+    body: Mapping[str, Any], *, now: datetime, request_id: str = "", on_conversation: bool = True
+) -> GraphError:
+    """The error that an `error` object under status 200 stands for, by its code: inside a stream, or as a body."""
     code, message, _ = _named(body)
     status = _wrapped(500, message)
     if status is None and is_forbidden(code):
@@ -147,7 +149,7 @@ def stream_refusal(body: Mapping[str, Any], *, now: datetime, request_id: str = 
     if status is None and ("throttl" in code.casefold() or "toomanyrequests" in code.casefold()):
         status = 429
     answer = Answer(status or 500, {}, body)
-    return refusal(answer, now=now, on_conversation=True, request_id=request_id, in_stream=True)
+    return refusal(answer, now=now, on_conversation=on_conversation, request_id=request_id, in_stream=True)
 
 
 _Meaning = tuple[type[GraphError], str, str, str]

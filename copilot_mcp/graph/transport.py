@@ -220,16 +220,11 @@ class _Call:
         return error, self._operation.repeatable and passing and (status in _RETRIED_STATUSES or unread)
 
     def _refusal(self, sent: Sent) -> GraphError:
-        answer = sent.answer
+        answer, now, turn = sent.answer, self._clocks.now(), self._operation.on_conversation
         if 200 <= answer.status < 300 and isinstance(answer.body, dict):  # an error object under a good status
-            return stream_refusal(answer.body, now=self._clocks.now(), request_id=sent.request_id)
-        return refusal(
-            answer,
-            now=self._clocks.now(),
-            on_conversation=self._operation.on_conversation,
-            request_id=sent.request_id,
-            access=self._home.access(sent.token, self._scopes),
-        )
+            return stream_refusal(answer.body, now=now, request_id=sent.request_id, on_conversation=turn)
+        access = self._home.access(sent.token, self._scopes)
+        return refusal(answer, now=now, request_id=sent.request_id, on_conversation=turn, access=access)
 
     async def _exchange(self, token: str) -> Sent:
         request = self._request(token)

@@ -78,18 +78,8 @@ def build_server(
     names = KnownNames(settings.names)
 
     def make_context(progress: Callable[[str], Awaitable[None]]) -> ToolContext:
-        return ToolContext(
-            services.graph,
-            settings,
-            now,
-            monotonic,
-            progress,
-            names=names,
-            sleep=sleep,
-            identity=services.identity,
-            turns=services.turns,
-            open_quota=services.quota,
-        )
+        given = (services.graph, settings, now, monotonic, progress, names)
+        return ToolContext(*given, sleep, services.identity, services.turns, services.quota)
 
     title = "Microsoft 365 Copilot" + (" (simulated tenant)" if settings.simulated else "")
     server: MCPServer[Any] = MCPServer(

@@ -33,7 +33,7 @@ def merged(found: "Mapping[int, Sequence[Hit]]", labels: "Mapping[str, Label]", 
     With `several` requests each hit says which of them found it.
     """
     documents: dict[str, list[tuple[int, int, Hit]]] = {}
-    for number, hits in found.items():
+    for number, hits in sorted(found.items()):
         for rank, hit in enumerate(hits):
             # Without an address a document is known by its passages alone.
             key = address_key(hit.web_url) if hit.web_url else "\n".join(_text_key(each.text) for each in hit.extracts)

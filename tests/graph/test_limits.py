@@ -111,11 +111,12 @@ async def test_turn_whose_answer_cannot_be_unpacked_is_not_sent_again(wire: Any)
 async def test_error_object_under_a_good_status_is_an_error(wire: Any, replies: Any, code: str) -> None:
     body = {"error": {"code": code, "message": SECRET_WORDS}}
     async with wire.open(replies(httpx.Response(200, json=body))) as graph:
-        for send in (lambda: graph.retrieve(BODY), lambda: graph.chat("c", TURN)):
+        for turn, send in ((False, lambda: graph.retrieve(BODY)), (True, lambda: graph.chat("c", TURN))):
             with pytest.raises(GraphError) as caught:
                 await send()
             assert (caught.value.code, caught.value.status, caught.value.requests_used) == (code, 200, 1)
             assert SECRET_WORDS not in str(caught.value)
+            assert ("chat turn" in caught.value.hint) is (turn and code == "InternalServerError")
 
 
 async def test_hints_speak_of_a_turn_only_after_a_turn(wire: Any, replies: Any) -> None:

@@ -182,7 +182,7 @@ def test_error_inside_a_stream_goes_by_its_code(
 ) -> None:
     found = stream_refusal({"error": error}, now=NOW, request_id="req")
     assert (type(found), found.kind, found.status, found.request_id) == (error_class, kind, 200, "req")
-    assert found.message.endswith(f"(in the stream, {error['code']}).")
+    assert found.message.endswith(f"(in the answer, {error['code']}).")
 
 
 def test_documented_errors_are_read(examples: dict[str, Any]) -> None:

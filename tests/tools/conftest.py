@@ -179,6 +179,7 @@ class KnownPerson:
     def __init__(self, services: GraphServices, identity: str) -> None:
         self.graph = services.graph
         self.turns = services.turns
+        self.quota = services.quota
         self._identity = identity
 
     async def identity(self) -> str:

@@ -65,7 +65,7 @@ def test_what_every_hit_shares_is_said_once_in_the_text() -> None:
         "Label of every hit: General\n\n"
         f"[{ids[0]}] 1 <https://x.test/1>\n"
         f"[{ids[1]} 1.00 p. 2, 3]\n"
-        "> One\n> \n> two"
+        "> One\n>\n> two"
     )
     assert "Labels, strictest first: General\n" in render(both)
     assert "1 <https://x.test/1> (listItem; label General)" in render(both)

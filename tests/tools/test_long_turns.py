@@ -6,6 +6,9 @@ from typing import Any
 import anyio
 import pytest
 
+from copilot_mcp.quoting import quoted
+from copilot_mcp.tools import inert_text
+
 pytestmark = pytest.mark.anyio
 
 QUESTION = "How many weeks of parental leave do we get?"
@@ -57,7 +60,7 @@ async def test_every_part_says_in_both_halves_how_to_get_the_rest(sit_down: Any,
         "the rest; do not ask again."
     ]
     for fact in (
-        first.data["answer"].strip(),
+        quoted(first.data["answer"].strip()),
         f"pendingTurn: {first.data['pendingTurn']}",
         f"conversationId: {first.data['conversationId']}",
         *first.data["notes"],
@@ -131,7 +134,11 @@ async def test_a_rewrite_does_not_garble_progress(sit_down: Any, slow_tenant: An
     quick = await lasting(slow_tenant, desk, 20)
     slow_tenant.faults.add("rewrites")
     seen = await desk.ask(QUESTION)
-    growing = [event["messages"][-1]["text"] for event in turns(slow_tenant)[0]["response"][:-1] if event["messages"]]
+    growing = [
+        inert_text(event["messages"][-1]["text"])
+        for event in turns(slow_tenant)[0]["response"][:-1]
+        if event["messages"]
+    ]
     texts = [text for _, text in seen.progress if "no text yet" not in text]
     assert set(texts) <= set(growing)
     assert "Let me put that differently. " in texts

@@ -216,14 +216,17 @@ async def test_a_fault_ends_as_expected_and_the_next_call_succeeds(
 
 
 def assert_nothing_leaks(call: Call, secrets: set[str], said: str) -> None:
-    """No secret anywhere; no prompt and no document text in what is logged or printed, nor in an error."""
+    """No secret anywhere; no prompt and no document text in what is logged or printed, nor in the words of an error,
+    which may be followed by what the service had written, quoted."""
     answer = json.dumps(call.result.model_dump(mode="json", by_alias=True))
     assert [secret for secret in secrets if secret in answer + said] == []
     assert SECRET.search(answer + said) is None
     assert QUESTION not in said and PASSAGE not in said
     if call.result.is_error:
         assert call.result.structured_content is None
-        assert QUESTION not in answer and PASSAGE not in answer
+        words = call.result.content[0].text.partition("\n\nThe service had written:\n> ")[0]
+        told = words + json.dumps(call.result.meta)
+        assert QUESTION not in told and PASSAGE not in told
 
 
 async def test_no_fault_reaches_the_filter_builder(benches: Any) -> None:
