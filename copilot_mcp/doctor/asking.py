@@ -24,6 +24,7 @@ _TLS_REASONS = {
     20: "comes from an authority that this computer does not know",
     21: "comes from an authority that this computer does not know",
     62: "is for another name",
+    64: "is for another name",
 }
 """By OpenSSL's number for the refusal."""
 
@@ -88,7 +89,9 @@ async def ask(
 
 async def _beginning(response: "httpx.Response") -> bytes:
     body = bytearray()
-    async for chunk in response.aiter_raw():
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        return b""  # it was asked away, and a small body could unpack to any size
+    async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) >= MAX_BODY:
             break

@@ -193,8 +193,13 @@ def unknown_variable_findings(environment: Collection[str], known: Collection[st
     """Variables that look like ours and are read by nobody: most often a slip of the pen. Values are not shown."""
     findings = []
     for name in sorted(name for name in environment if name.upper().startswith(_OURS) and name not in known):
-        near = get_close_matches(name.upper(), sorted(known), n=1, cutoff=0.6)
-        remedy = f"Did you mean {near[0]}?" if near else "Remove it; `copilot-mcp serve --help` names those there are."
+        rests = sorted(each.removeprefix(_OURS) for each in known)
+        near = get_close_matches(name.upper().removeprefix(_OURS), rests, n=1, cutoff=0.6)
+        remedy = (
+            f"Did you mean {_OURS}{near[0]}?"
+            if near
+            else "Remove it; `copilot-mcp serve --help` names those there are."
+        )
         what = f"{name} is set, and no setting has that name."
         findings.append(Finding(Section.CONFIGURATION, f"variable:{name}", Verdict.WARNING, what, remedy))
     return findings

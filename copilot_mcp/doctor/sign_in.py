@@ -118,7 +118,7 @@ def outside_finding(facts: TokenFacts, origin: str, *, clock: Callable[[], float
     ends = datetime.fromtimestamp(facts.expires or 0.0, UTC)
     minutes = max(0, round((ends.timestamp() - clock()) / 60))
     person = f" of {facts.username}" if facts.username else ""
-    what = f"Access tokens come from {origin}: one{person}, good until {ends:%H:%M} UTC ({minutes} minutes)."
+    what = f"Access tokens come from {origin}: one{person}, good until {ends:%Y-%m-%d %H:%M} UTC ({minutes} minutes)."
     shown = {"origin": origin, "username": facts.username, "audience": facts.audience, "expires": ends.isoformat()}
     return Finding(Section.SIGN_IN, "outside-token", Verdict.OK, what, facts=shown)
 
