@@ -64,7 +64,9 @@ def test_nothing_set_up_ends_with_1_and_says_what_to_do(run: Run) -> None:
     assert headings[:-1] == ["This machine", "Configuration", "Network", "Sign-in"]
     assert "the tools cannot work until that is put right." in headings[-1]
     assert "  problem  No app registration is set: --client-id (or COPILOT_MCP_CLIENT_ID) is missing." in result.stdout
-    assert "  problem  login.microsoftonline.com cannot be reached: " in result.stdout
+    assert (
+        "  problem  login.microsoftonline.com cannot be reached through the proxy http://127.0.0.1:9: " in result.stdout
+    )
     assert "HTTPS_PROXY http://127.0.0.1:9" in result.stdout
 
 

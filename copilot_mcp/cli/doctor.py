@@ -25,6 +25,7 @@ from copilot_mcp.cli._options import account_options, filter_options, log_option
 from copilot_mcp.cli._outside import outside_options
 from copilot_mcp.cli._services import open_credential
 from copilot_mcp.cli._simulated import DEMO_USER, chosen_tenant, simulated_settings
+from copilot_mcp.cli._surroundings import look_around
 from copilot_mcp.cli.serve import LEAST_SECRET_CHARACTERS
 from copilot_mcp.errors import CopilotMcpError
 from copilot_mcp.settings import Settings
@@ -125,6 +126,7 @@ async def _examined(
     async with AsyncExitStack() as stack:
         way = await _way(stack, local)
         http = await stack.enter_async_context(open_http(proxies=False)) if isinstance(way, Exception) else way.http
+        around = look_around()
         subject = Subject(
             settings,
             given,
@@ -135,6 +137,8 @@ async def _examined(
             way,
             partial(how_kept, settings),
             open_credential(settings, http),
+            around.name,
+            around.browser_comes_back,
             outside=_outside(settings, origin),
             user=user,
         )

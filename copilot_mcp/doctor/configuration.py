@@ -114,11 +114,11 @@ def client_finding(given: Given) -> Finding:
             'Register an app in your tenant (README, "Use a real tenant") and set its application (client) id. To try '
             "the tools without a tenant: `copilot-mcp serve --simulate`."
         )
-        return _finding("client-id", Verdict.PROBLEM, what, remedy, given)
+        return _finding("client-id", Verdict.PROBLEM, what, remedy, given=given)
     if not is_application_id(given.value):
         what = f"The client id ({given.origin}) does not have the form of an application id."
         remedy = "Copy the application (client) id from the app registration's overview; it is not a name or a secret."
-        return _finding("client-id", Verdict.PROBLEM, what, remedy, given)
+        return _finding("client-id", Verdict.PROBLEM, what, remedy, given=given)
     return _finding("client-id", Verdict.OK, f"App registration {given.value} ({given.origin}).", given=given)
 
 
@@ -128,15 +128,15 @@ def tenant_finding(given: Given) -> Finding:
     if name == "organizations":
         what = f"Tenant organizations ({given.origin}): that works with a multi-tenant app registration only."
         remedy = "If a sign-in says that the app is single-tenant, set --tenant (or COPILOT_MCP_TENANT_ID)."
-        return _finding("tenant", Verdict.NOTE, what, remedy, given)
+        return _finding("tenant", Verdict.NOTE, what, remedy, given=given)
     remedy = "Set --tenant (or COPILOT_MCP_TENANT_ID) to your organisation's directory id or a verified domain of it."
     if name in _MANY:
         verdict = Verdict.PROBLEM if name == "consumers" else Verdict.WARNING
         what = f"Tenant {name} ({given.origin}) admits personal Microsoft accounts, which cannot use the Copilot APIs."
-        return _finding("tenant", verdict, what, remedy, given)
+        return _finding("tenant", verdict, what, remedy, given=given)
     if not is_tenant(given.value):
         what = f"The tenant ({given.origin}) is neither a directory id nor a domain."
-        return _finding("tenant", Verdict.PROBLEM, what, remedy, given)
+        return _finding("tenant", Verdict.PROBLEM, what, remedy, given=given)
     return _finding("tenant", Verdict.OK, f"Tenant {given.value} ({given.origin}).", given=given)
 
 
@@ -149,26 +149,19 @@ def cloud_finding(given: Given) -> Finding:
     remedy = "Set --cloud (or COPILOT_MCP_CLOUD) if your tenant lives in another cloud; else there is no way round it."
     if cloud.chat == "no" and not cloud.retrieval:
         what = f"Cloud {cloud.name} ({given.origin}): Microsoft offers neither Copilot Chat nor Retrieval there."
-        return _finding("cloud", Verdict.PROBLEM, what, remedy, given)
+        return _finding("cloud", Verdict.PROBLEM, what, remedy, given=given)
     what = (
         f"Cloud {cloud.name} ({given.origin}): there is no Retrieval, and Microsoft's own pages disagree whether there "
         "is Copilot Chat."
     )
-    return _finding("cloud", Verdict.WARNING, what, remedy, given)
+    return _finding("cloud", Verdict.WARNING, what, remedy, given=given)
 
 
-def _finding(topic: str, verdict: Verdict, what: str, remedy: str = "", given: Given | None = None) -> Finding:
-    """A line about one option, with its value and source as facts."""
-    facts: dict[str, str | None] = {}
-    if given is not None:
-        hidden = (topic == "client-id" and not is_application_id(given.value)) or (
-            topic == "tenant" and not is_tenant(given.value)
-        )
-        facts = {
-            "value": None if hidden or not given.value else given.value,
-            "source": given.source,
-            "variable": given.variable or None,
-        }
+def _finding(topic: str, verdict: Verdict, what: str, remedy: str = "", *, given: Given) -> Finding:
+    """A line about one option, with its source and, unless it could be something else than it should, its value."""
+    shape = {"client-id": is_application_id, "tenant": is_tenant}.get(topic)
+    shown = given.value if given.value and (shape is None or shape(given.value)) else None
+    facts = {"value": shown, "source": given.source, "variable": given.variable or None}
     return Finding(Section.CONFIGURATION, topic, verdict, what, remedy, facts)
 
 

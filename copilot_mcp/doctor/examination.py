@@ -26,6 +26,7 @@ from copilot_mcp.doctor.findings import Finding, Section, Verdict
 from copilot_mcp.doctor.local_network import certificate_findings, proxy_findings
 from copilot_mcp.doctor.machine import (
     installed_versions,
+    place_finding,
     program_finding,
     python_finding,
     requirements,
@@ -85,6 +86,8 @@ class Subject:
         least_secret: characters that the HTTP server's secret must have.
         way: how hosts are reached, or why none can be.
         keeping: where sign-ins are kept; may block and may raise.
+        place: what kind of place this is, such as `an SSH session`.
+        browser: whether a browser can come back to this machine.
         outside: the token that takes the place of a sign-in, None where people sign in.
         user: who a simulated tenant signs in by itself.
     """
@@ -98,6 +101,8 @@ class Subject:
     way: Way | CopilotMcpError
     keeping: Callable[[], Keeping]
     credential: SignedIn
+    place: str
+    browser: bool
     outside: Outside | None = None
     user: str | None = None
 
@@ -107,7 +112,7 @@ async def examine(subject: Subject) -> list[Finding]:
     answers: dict[str, Answer] = {}
     authority, graph = _hosts(subject)
     probes = [
-        Probe(Section.MACHINE, "machine", "This machine", _machine),
+        Probe(Section.MACHINE, "machine", "This machine", partial(_machine, subject)),
         Probe(Section.CONFIGURATION, "configuration", "The configuration", partial(_configuration, subject)),
         Probe(Section.NETWORK, "network", "The network of this machine", partial(_local_network, subject)),
         *(
@@ -117,8 +122,7 @@ async def examine(subject: Subject) -> list[Finding]:
         Probe(Section.SIGN_IN, "sign-in", "The sign-in", partial(_sign_in, subject)),
     ]
     found = await run_probes(probes)
-    if answers:
-        found.append(clock_finding(list(answers.values())))
+    found.append(clock_finding(list(answers.values())))
     if authority[0] in answers:
         found += known_tenant_findings(
             CLOUDS[subject.settings.cloud], _asked_tenant(subject.settings), answers[authority[0]]
@@ -151,8 +155,13 @@ def _asked_tenant(settings: Settings) -> str:
     return settings.tenant if is_tenant(settings.tenant) else "organizations"
 
 
-async def _machine() -> list[Finding]:
-    return [python_finding(), *version_findings(installed_versions(), requirements()), program_finding()]
+async def _machine(subject: Subject) -> list[Finding]:
+    return [
+        python_finding(),
+        *version_findings(installed_versions(), requirements()),
+        program_finding(),
+        place_finding(subject.place, browser=subject.browser),
+    ]
 
 
 async def _configuration(subject: Subject) -> list[Finding]:

@@ -67,7 +67,8 @@ def certificate_findings(
         path = environment.get(name, "")
         if path:
             findings.append(_named_certificates(name, path, openssl=platform not in ("win32", "darwin"), exists=exists))
-    if others := [name for name in _OTHERS_BUNDLES if environment.get(name)]:
+    ours = environment.get("SSL_CERT_FILE")
+    if others := [name for name in _OTHERS_BUNDLES if environment.get(name, ours) != ours]:
         what = f"{' and '.join(others)} {'is' if len(others) == 1 else 'are'} set, for other programs."
         remedy = "Nothing of it is read here: a certificate in it must be in the operating system too."
         findings.append(Finding(Section.NETWORK, "certificates:others", Verdict.NOTE, what, remedy))

@@ -10,7 +10,14 @@ from pathlib import Path
 
 from copilot_mcp.doctor.findings import Finding, Section, Verdict
 
-__all__ = ["installed_versions", "program_finding", "python_finding", "requirements", "version_findings"]
+__all__ = [
+    "installed_versions",
+    "place_finding",
+    "program_finding",
+    "python_finding",
+    "requirements",
+    "version_findings",
+]
 
 PACKAGES = ("copilot-mcp", "mcp", "msal", "httpx", "pydantic")
 
@@ -43,10 +50,10 @@ def installed_versions(names: Iterable[str] = PACKAGES) -> dict[str, str | None]
     return found
 
 
-def requirements() -> dict[str, str]:
-    """What copilot-mcp asks of each package, such as `<3,>=2.3`; empty when it is not installed as a package."""
+def requirements(of: str = "copilot-mcp") -> dict[str, str]:
+    """What a package asks of each other, such as `<3,>=2.3`; empty when it is not installed as a package."""
     try:
-        lines = metadata.requires("copilot-mcp") or []
+        lines = metadata.requires(of) or []
     except metadata.PackageNotFoundError:
         return {}
     read = [_REQUIREMENT.fullmatch(line) for line in lines if "extra ==" not in line]
@@ -87,6 +94,14 @@ def _key(version: str) -> tuple[int, ...]:
     while len(numbers) > 1 and numbers[-1] == 0:
         numbers.pop()
     return tuple(numbers)
+
+
+def place_finding(place: str, *, browser: bool) -> Finding:
+    """Which ways of signing in go with the place; `browser` says that one can come back to this machine."""
+    facts = {"place": place, "browser": browser}
+    what = f"This is {place}: sign in by device code, whose page opens on any device"
+    what += ", or with `copilot-mcp login --browser`." if browser else "; a browser could not come back to it."
+    return Finding(Section.MACHINE, "place", Verdict.OK, what, facts=facts)
 
 
 def program_finding(which: Callable[[str], str | None] = shutil.which, executable: str = sys.executable) -> Finding:

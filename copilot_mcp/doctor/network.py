@@ -27,9 +27,10 @@ _USUAL_ISSUERS = ("microsoft", "digicert")
 _ANY_TENANT = ("organizations", "common", "consumers")
 
 
-def unreachable_finding(topic: str, host: str, why: Unreachable) -> Finding:
-    """The line for a host that did not answer."""
-    what, facts = f"{host} cannot be reached: {why.reason}.", {"host": host, "kind": why.kind}
+def unreachable_finding(topic: str, host: str, why: Unreachable, proxy: str = "") -> Finding:
+    """The line for a host that did not answer; `proxy` is the one that it was asked through."""
+    through = f" through the proxy {proxy}" if proxy else ""
+    what, facts = f"{host} cannot be reached{through}: {why.reason}.", {"host": host, "kind": why.kind}
     return Finding(Section.NETWORK, topic, Verdict.PROBLEM, what, why.remedy, facts)
 
 
@@ -108,7 +109,7 @@ class Way:
 
 async def host_findings(way: Way, host: str, url: str) -> tuple[list[Finding], Answer | None]:
     """Whether a host is found and answers, as one line; the answer where one came from the host itself."""
-    topic, how = f"host:{host}", ""
+    topic, how, proxy = f"host:{host}", "", ""
     if not way.loopback:
         proxy = shown_address(found) if (found := way.proxy_of(host)) else ""
         name = _host_in(proxy) if proxy else host
@@ -120,7 +121,7 @@ async def host_findings(way: Way, host: str, url: str) -> tuple[list[Finding], A
         how = f"through the proxy {proxy}" if proxy else f"{len(addresses)} address{'es' * (len(addresses) != 1)}"
     answer = await ask(way.http, url, clock=way.clock, limit_s=way.answer_limit_s)
     if isinstance(answer, Unreachable):
-        return [unreachable_finding(topic, host, answer)], None
+        return [unreachable_finding(topic, host, answer, proxy)], None
     finding = reach_finding(topic, host, answer, how, loopback=way.loopback)
     return [finding], None if answer.is_page else answer
 

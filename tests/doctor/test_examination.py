@@ -61,6 +61,8 @@ def subject(http: httpx.AsyncClient, credential: Credential) -> Any:
             "way": way,
             "keeping": kept,
             "credential": credential,
+            "place": "a desktop",
+            "browser": True,
         }
         return Subject(**(whole | changes))
 
@@ -88,6 +90,7 @@ async def test_everything_in_order_is_no_problem(subject: Any, credential: Crede
     assert verdicts == {
         "python": "ok",
         "versions": "ok",
+        "place": "ok",
         "cloud": "ok",
         "tenant": "ok",
         "client-id": "ok",
@@ -163,8 +166,8 @@ async def test_without_a_network_the_rest_is_told_and_no_token_is_asked_for(
     error: CopilotMcpError = SettingsError("The proxy named in the environment cannot be used.", "Check HTTPS_PROXY.")
     findings = await examine(subject(way=error))
     verdicts = told(findings)
-    assert (verdicts["proxy"], verdicts["account"]) == ("problem", "ok")
-    assert {"clock", "token", "tenant-known", "host:graph.copilot-mcp.test"} & set(verdicts) == set()
+    assert (verdicts["proxy"], verdicts["account"], verdicts["clock"]) == ("problem", "ok", "note")
+    assert {"token", "tenant-known", "host:graph.copilot-mcp.test"} & set(verdicts) == set()
 
 
 async def test_no_app_registration_leaves_no_account_to_look_for(subject: Any) -> None:

@@ -9,6 +9,7 @@ from copilot_mcp.doctor import Verdict
 from copilot_mcp.doctor.machine import (
     fits,
     installed_versions,
+    place_finding,
     program_finding,
     python_finding,
     requirements,
@@ -31,6 +32,7 @@ def test_what_is_installed_here_fits_what_is_asked_for() -> None:
     (found,) = version_findings(installed_versions(), needed)
     assert found.verdict is Verdict.OK
     assert set(found.facts) == set(ALL)
+    assert requirements("no-such-package-of-ours") == {}
 
 
 def test_a_package_that_another_installation_has_spoilt_is_a_problem_with_the_command_that_repairs_it() -> None:
@@ -62,6 +64,17 @@ def test_versions_are_compared_by_number(version: str, wanted: str, expected: bo
 
 def test_a_package_that_is_not_there_has_no_version() -> None:
     assert installed_versions(["no-such-package-of-ours"]) == {"no-such-package-of-ours": None}
+
+
+def test_the_place_says_how_to_sign_in() -> None:
+    assert place_finding("a desktop", browser=True).what == (
+        "This is a desktop: sign in by device code, whose page opens on any device, or with `copilot-mcp login "
+        "--browser`."
+    )
+    assert place_finding("a container", browser=False).what == (
+        "This is a container: sign in by device code, whose page opens on any device; a browser could not come back "
+        "to it."
+    )
 
 
 def test_a_program_on_the_path_is_ok_another_one_a_warning_none_a_note(tmp_path: Path) -> None:

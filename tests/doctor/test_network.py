@@ -93,8 +93,12 @@ async def test_behind_a_proxy_the_proxys_name_is_looked_up_and_its_password_neve
     assert asked == ["proxy.example"]
     assert finding.what.endswith("(through the proxy http://proxy.example:8080).")
     lost, _ = await looked_at(json_answer, unknown, "http://user:SECRETMARK@proxy.example:8080")
+    refused, _ = await looked_at(
+        raising(httpx.ConnectError("no")), resolve, "http://user:SECRETMARK@proxy.example:8080"
+    )
+    assert f"{HOST} cannot be reached through the proxy http://proxy.example:8080: " in refused.what
     assert lost.what == "The proxy's name proxy.example cannot be looked up: no name server knows it."
-    assert "SECRETMARK" not in repr((finding, lost))
+    assert "SECRETMARK" not in repr((finding, lost, refused))
 
 
 async def test_a_proxy_without_port_or_with_an_ipv6_address_is_looked_up_by_its_host() -> None:
@@ -334,6 +338,8 @@ def test_bundles_of_other_programs_are_not_read() -> None:
         {"SSL_CERT_DIR": "/certs", "REQUESTS_CA_BUNDLE": "/x"}, "linux", "0.10", lambda path: True
     )
     assert folder.what == "SSL_CERT_DIR: certificates are also read from /certs."
+    same = {"SSL_CERT_FILE": "/ca.pem", "CURL_CA_BUNDLE": "/ca.pem"}
+    assert len(certificate_findings(same, "linux", "0.10", lambda path: True)) == 2
     assert others.what == "REQUESTS_CA_BUNDLE is set, for other programs."
 
 
@@ -341,6 +347,19 @@ def test_this_machine_has_an_address() -> None:
     assert "127.0.0.1" in addresses_of("127.0.0.1")
     with pytest.raises(OSError):
         addresses_of("no-such-host.invalid")
+
+
+async def test_a_certificate_that_cannot_be_read_has_no_issuer() -> None:
+    class Tls:
+        def get_extra_info(self, name: str) -> Any:
+            return self
+
+        def getpeercert(self, binary_form: bool) -> bytes:
+            return b"nonsense"
+
+    _, answer = await looked_at(lambda request: httpx.Response(200, extensions={"network_stream": Tls()}))
+    assert answer is not None
+    assert answer.issuer == ""
 
 
 async def test_a_packed_answer_is_not_unpacked() -> None:
