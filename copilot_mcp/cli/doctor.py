@@ -91,8 +91,7 @@ def command(
     if as_json:
         click.echo(json.dumps(report(findings, simulated=settings.simulated, now=datetime.now(UTC)), indent=2))
     else:
-        for line in lines(findings, simulated=settings.simulated, width=_width()):
-            click.echo(line)
+        click.echo("\n".join(lines(findings, simulated=settings.simulated, width=_width())))
     sys.exit(1 if worst(findings) is Verdict.PROBLEM else 0)
 
 
