@@ -185,7 +185,7 @@ def test_a_running_simulated_tenant_is_joined(run: Run, tenant: Simulator) -> No
 def test_a_simulated_tenant_that_is_not_there_is_a_problem(run: Run) -> None:
     result = run("--json", "--simulate-url", "http://127.0.0.1:9")
     assert result.exit_code == 1
-    assert "does not answer as a simulated tenant" in findings(result)["proxy"]["what"]
+    assert "does not answer as a simulated tenant" in findings(result)["simulated-tenant"]["what"]
 
 
 FOUND = [

@@ -36,6 +36,7 @@ from copilot_mcp.doctor.network import Way, clock_finding, discovery_url, host_f
 from copilot_mcp.doctor.running import Probe, in_daemon_thread, run_probes
 from copilot_mcp.doctor.sign_in import (
     account_finding,
+    consent_findings,
     keeping_finding,
     licence_finding,
     outside_finding,
@@ -108,7 +109,10 @@ class Subject:
 
 
 async def examine(subject: Subject) -> list[Finding]:
-    """Every finding, section by section. Takes some seconds at most, and changes nothing."""
+    """Every finding, section by section, within some seconds.
+
+    Nobody is signed in by it. As with every command, an access token may be renewed and a damaged cache removed.
+    """
     answers: dict[str, Answer] = {}
     authority, graph = _hosts(subject)
     probes = [
@@ -124,7 +128,8 @@ async def examine(subject: Subject) -> list[Finding]:
     found = await run_probes(probes)
     found.append(clock_finding(list(answers.values())))
     if authority[0] in answers:
-        found += known_tenant_findings(
+        place = next((number for number, each in enumerate(found, 1) if each.topic == "tenant"), 0)
+        found[place:place] = known_tenant_findings(
             CLOUDS[subject.settings.cloud], _asked_tenant(subject.settings), answers[authority[0]]
         )
         found += await _token(subject, found)
@@ -177,12 +182,13 @@ async def _configuration(subject: Subject) -> list[Finding]:
 
 
 async def _local_network(subject: Subject) -> list[Finding]:
+    topic = "simulated-tenant" if subject.settings.simulated else "proxy"
     if isinstance(subject.way, CopilotMcpError):
         what, remedy = subject.way.message, subject.way.hint
-        return [Finding(Section.NETWORK, "proxy", Verdict.PROBLEM, what, remedy, subject.way.details())]
+        return [Finding(Section.NETWORK, topic, Verdict.PROBLEM, what, remedy, subject.way.details())]
     if subject.way.loopback:
         what = "The simulated tenant is on this machine: no proxy, no name server and no TLS on the way."
-        return [Finding(Section.NETWORK, "proxy", Verdict.OK, what)]
+        return [Finding(Section.NETWORK, topic, Verdict.OK, what)]
     return [
         *proxy_findings(subject.environment, getproxies()),
         *certificate_findings(subject.environment, sys.platform, metadata.version("truststore")),
@@ -212,7 +218,13 @@ async def _sign_in(subject: Subject) -> list[Finding]:
         keeping_finding(keeping, asked_for=subject.settings.cache),
         account_finding(account, lasting=keeping.path is not None),
     ]
-    return findings + (use_findings(account.scopes, subject.credential.consent_link) if account else [])
+    if account is None:
+        return findings
+    return [
+        *findings,
+        *use_findings(account.scopes, "An administrator has to approve them (see below)."),
+        *consent_findings(account.scopes, subject.credential.consent_link),
+    ]
 
 
 async def _outside(subject: Subject, outside: Outside) -> list[Finding]:
@@ -220,7 +232,7 @@ async def _outside(subject: Subject, outside: Outside) -> list[Finding]:
         facts = await outside.facts()
     except CopilotMcpError as error:
         return [refused_finding("outside-token", error)]
-    return [outside_finding(facts, outside.origin), *use_findings(facts.scopes or (), lambda scopes: "")]
+    return [outside_finding(facts, outside.origin), *use_findings(facts.scopes or (), "Get a token that carries them.")]
 
 
 async def _token(subject: Subject, found: Sequence[Finding]) -> list[Finding]:

@@ -13,6 +13,7 @@ from copilot_mcp.graph import CHAT_SCOPES, RETRIEVAL_SCOPES
 __all__ = [
     "USES",
     "account_finding",
+    "consent_findings",
     "keeping_finding",
     "licence_finding",
     "outside_finding",
@@ -82,27 +83,31 @@ def account_finding(account: Account | None, *, lasting: bool) -> Finding:
     return Finding(Section.SIGN_IN, "account", Verdict.PROBLEM, what, remedy, {"kind": "signed_out"})
 
 
-def use_findings(granted: Collection[str], consent_link: Callable[[Sequence[str]], str]) -> list[Finding]:
+def use_findings(granted: Collection[str], remedy: str) -> list[Finding]:
     """Tool by tool, what is granted and what is missing; a problem only where nothing at all is open."""
-    missing = {use: tuple(scope for scope in needed if scope not in granted) for use, needed in USES.items()}
+    missing = {use: [scope for scope in needed if scope not in granted] for use, needed in USES.items()}
     closed = Verdict.PROBLEM if all(missing.values()) else Verdict.WARNING
-    return [_use_finding(use, lacking, closed, consent_link) for use, lacking in missing.items()]
+    findings = []
+    for use, lacking in missing.items():
+        topic = f"scopes:{use.replace(', ', ':').replace(' ', '-').lower()}"
+        facts = {"granted": [scope for scope in USES[use] if scope not in lacking], "missing": lacking}
+        if lacking:
+            what = f"{use}: not granted, so it stays closed: {', '.join(lacking)}."
+            findings.append(Finding(Section.SIGN_IN, topic, closed, what, remedy, facts))
+            continue
+        count = "its permission is" if len(USES[use]) == 1 else f"all {len(USES[use])} permissions are"
+        findings.append(Finding(Section.SIGN_IN, topic, Verdict.OK, f"{use}: {count} granted.", facts=facts))
+    return findings
 
 
-def _use_finding(
-    use: str, lacking: tuple[str, ...], closed: Verdict, consent_link: Callable[[Sequence[str]], str]
-) -> Finding:
-    needed = USES[use]
-    facts = {"granted": [scope for scope in needed if scope not in lacking], "missing": list(lacking)}
-    topic = f"scopes:{use.replace(', ', ':').replace(' ', '-').lower()}"
-    if not lacking:
-        count = "its permission is" if len(needed) == 1 else f"all {len(needed)} permissions are"
-        return Finding(Section.SIGN_IN, topic, Verdict.OK, f"{use}: {count} granted.", facts=facts)
-    what = f"{use}: not granted, so it stays closed: {', '.join(lacking)}."
-    link = consent_link(needed)
-    page = f" at {link}" if link else ""
-    remedy = f"An administrator approves them{page}; then run `copilot-mcp login` again."
-    return Finding(Section.SIGN_IN, topic, closed, what, remedy, facts)
+def consent_findings(granted: Collection[str], consent_link: Callable[[Sequence[str]], str]) -> list[Finding]:
+    """The one page where an administrator approves all that is missing; nothing where nothing is."""
+    closed = sorted({scope for needed in USES.values() if not set(needed) <= set(granted) for scope in needed})
+    if not closed:
+        return []
+    link = consent_link(closed)
+    what = "An administrator approves what is missing, for everyone, on this page; then run `copilot-mcp login` again."
+    return [Finding(Section.SIGN_IN, "consent", Verdict.NOTE, what, link, {"link": link, "scopes": closed})]
 
 
 def token_finding(facts: TokenFacts | None, *, clock: Callable[[], float] = time.time) -> Finding:

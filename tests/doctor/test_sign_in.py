@@ -8,6 +8,7 @@ from copilot_mcp.doctor import Verdict
 from copilot_mcp.doctor.sign_in import (
     USES,
     account_finding,
+    consent_findings,
     keeping_finding,
     licence_finding,
     outside_finding,
@@ -80,7 +81,7 @@ def test_signed_out_is_a_problem_only_where_a_sign_in_would_be_seen() -> None:
 
 
 def test_all_permissions_open_all_uses() -> None:
-    assert [(each.topic, each.verdict, each.what) for each in use_findings(EVERYTHING, link)] == [
+    assert [(each.topic, each.verdict, each.what) for each in use_findings(EVERYTHING, "Ask.")] == [
         ("scopes:copilot_chat", Verdict.OK, "copilot_chat: all 7 permissions are granted."),
         (
             "scopes:copilot_retrieve:sharepoint-and-onedrive",
@@ -91,22 +92,24 @@ def test_all_permissions_open_all_uses() -> None:
     ]
 
 
-def test_a_closed_use_is_a_warning_with_what_is_missing_and_the_consent_link() -> None:
-    chat, files, connectors = use_findings({"Files.Read.All", "Sites.Read.All"}, link)
+def test_a_closed_use_is_a_warning_with_what_is_missing() -> None:
+    chat, files, connectors = use_findings({"Files.Read.All", "Sites.Read.All"}, "Ask.")
     assert [each.verdict for each in (chat, files, connectors)] == [Verdict.WARNING, Verdict.OK, Verdict.WARNING]
     assert connectors.what == "copilot_retrieve, connectors: not granted, so it stays closed: ExternalItem.Read.All."
-    assert connectors.remedy == (
-        "An administrator approves them at https://consent.example/ExternalItem.Read.All; then run `copilot-mcp login` "
-        "again."
-    )
+    assert (connectors.remedy, files.remedy) == ("Ask.", "")
     assert connectors.facts == {"granted": [], "missing": ["ExternalItem.Read.All"]}
     assert chat.facts["granted"] == ["Sites.Read.All"]
 
 
+def test_one_page_approves_all_that_is_missing_and_its_link_stands_alone() -> None:
+    (found,) = consent_findings(EVERYTHING - {"Files.Read.All"}, link)
+    assert found.remedy == "https://consent.example/Files.Read.All+Sites.Read.All"
+    assert found.facts["scopes"] == ["Files.Read.All", "Sites.Read.All"]
+    assert consent_findings(EVERYTHING, link) == []
+
+
 def test_nothing_open_is_a_problem() -> None:
-    found = use_findings({"Mail.Read"}, lambda scopes: "")
-    assert {each.verdict for each in found} == {Verdict.PROBLEM}
-    assert found[0].remedy == "An administrator approves them; then run `copilot-mcp login` again."
+    assert {each.verdict for each in use_findings({"Mail.Read"}, "Ask.")} == {Verdict.PROBLEM}
 
 
 def test_a_token_is_told_by_its_minutes_alone() -> None:
