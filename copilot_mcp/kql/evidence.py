@@ -79,7 +79,7 @@ def verdict(node: Node, web_url: str, metadata: Mapping[str, str], properties: P
         now: what date keywords are relative to (UTC).
     """
     place = place_of(web_url) if properties.data_source in _ADDRESSED else None
-    values = {name.casefold(): _parts(value) for name, value in metadata.items()}
+    values = {name.casefold(): _parts(value) for name, value in metadata.items() if value.strip()}
     hit = _Hit(place, values, properties, now)
     if hit.proof(node) is False:
         return "outside"
@@ -183,19 +183,24 @@ def _path(place: Place, op: Operator, value: TextValue) -> Judgement:
     wanted = place_of(value.text)
     if wanted is None:
         return None
-    under = _at_or_under(place, wanted)
+    under = _at_or_under(place, wanted, part_of_host=not wanted.path and (op != "=" or value.prefix))
     if op != "=" or value.prefix or under is False:
         return under
     return True if place.address.rstrip("/") == wanted.address.rstrip("/") else None
 
 
-def _at_or_under(place: Place, wanted: Place) -> Judgement:
-    """Decided by host and site alone; which folder of a site an address is in, it does not tell for certain."""
+def _at_or_under(place: Place, wanted: Place, *, part_of_host: bool) -> Judgement:
+    """Decided by host and site alone; which folder of a site an address is in, it does not tell for certain.
+
+    Nor is it certain whether the service lets a name without its final slash go on, as `HR` in `HR-archive`.
+    """
+    if part_of_host:
+        return place.host.startswith(wanted.host)
     if place.host != wanted.host:
         return False
     root = f"{place.site}/"
-    if root.startswith(wanted.path or "/"):
-        return True
+    if root.startswith(wanted.path):
+        return True if wanted.path.endswith("/") or root == f"{wanted.path}/" else None
     same_site = wanted.path.startswith(root) if place.site else not wanted.site and not wanted.in_managed_path
     return None if same_site else False
 
@@ -221,5 +226,6 @@ def _equal_text(text: str, wanted: str, broken: bool) -> Judgement:
     if text.rstrip().endswith(("…", "...")):
         return None
     if broken:
-        return None if phrase_in(break_words(text), break_words(wanted)) else False
+        found, asked = break_words(text), break_words(wanted)
+        return None if phrase_in(found, asked) or "".join(asked) in "".join(found) else False
     return None if fold(wanted) in fold(text) else False

@@ -35,6 +35,13 @@ ADDRESSES = [
     (f'Path:"{HR1}/Policies/"', f"{HR1}/Policies/Leave.docx", "inside"),
     (f'Path:"{HR1}/Policies/"', f"{HOST}/sites/HR2/Policies/Leave.docx", "outside"),
     (f'Path:"{HOST}/"', DOC, "inside"),
+    (f'Path:"{HOST}"', DOC, "inside"),
+    ('Path:"https://contoso.sharepoint"', DOC, "inside"),
+    ('Path:"https://contoso.share*"', DOC, "inside"),
+    ('Path:"https://fabrikam"', DOC, "outside"),
+    (f'Path="{HOST}"', "https://fabrikam.sharepoint.com/", "outside"),
+    (f'NOT Path:"{HOST}/sites/HR"', f"{HOST}/sites/HR-archive/a.docx", "unclear"),
+    (f'NOT Path:"{HOST}/sites/HR"', f"{HOST}/sites/HR/a.docx", "outside"),
     (f'Path:"{HOST}/sites/"', DOC, "inside"),
     (f'Path:"{HOST}/sites/"', f"{HOST}/teams/HR/Leave.docx", "outside"),
     (f'Path:"{HOST}/Shared Documents/"', f"{HOST}/Other/Leave.docx", "unclear"),
@@ -110,6 +117,9 @@ VALUES: list[tuple[str, dict[str, str], str]] = [
     ('Author="Megan Bowen"', {"author": "Megan Bowen (Contoso)"}, "unclear"),
     ('Author="Megan Bowen"', {"author": "Megan B…"}, "unclear"),
     ('Author="Megan Bowen"', {"author": "Adele Vance"}, "outside"),
+    ('Author="Megan Bowen"', {"author": " "}, "unclear"),
+    ('Title="e-mail policy"', {"title": "email policy"}, "unclear"),
+    ('Title="会議 資料"', {"title": "会議資料"}, "unclear"),
     ('Author="Megan Bowen"', {"author": "Adele Vance;Lee Gu"}, "outside"),
     ('Author<>"Megan Bowen"', {"author": "Megan Bowen"}, "outside"),
     ('Author<>"Megan Bowen"', {"author": "Adele Vance"}, "inside"),
@@ -133,6 +143,7 @@ VALUES: list[tuple[str, dict[str, str], str]] = [
     ("IsDocument=true", {"IsDocument": "perhaps"}, "unclear"),
     ('FileType:"docx"', {"FileType": "pdf"}, "outside"),
     ('FileType:"docx"', {"FileType": "docx"}, "inside"),
+    ('FileType:"docx"', {"FileType": ""}, "unclear"),
 ]
 
 

@@ -162,7 +162,7 @@ def random_filter(random_: random.Random, vocabulary: Mapping[str, list[str]], d
         return f"{negation}{name}{random_.choice([':', '=', '<>', '<', '<=', '>', '>='])}{value[:10]}"
     operator = random_.choice([":", ":", "=", "<>"])
     if name == "Path":
-        value = value[: random_.randint(len("https://contoso.sharepoint.com/"), len(value))]
+        value = value[: random_.randint(len("https://con"), len(value))]
     return f'{negation}{name}{operator}"{value}"'
 
 
