@@ -38,11 +38,6 @@ class Services(Protocol):
         """The one Graph client, opened when first asked for."""
         ...
 
-    @property
-    def person(self) -> SignIn | None:
-        """Who can sign in from inside the host; None where tokens come without a person."""
-        ...
-
     async def identity(self) -> str:
         """Whom the calls speak for: the same text in all calls of one person, never another person's."""
         ...
@@ -69,10 +64,12 @@ def build_server(
     now: Callable[[], datetime] = utc_now,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    person: SignIn | None = None,
 ) -> MCPServer[Any]:
     """Make the server for every transport and both protocol eras.
 
     Listing tools needs no network, no account and no tenant: `services` is touched by the first Graph call only.
+    `person` can sign in from inside the host.
     """
 
     names = KnownNames(settings.names)
@@ -88,8 +85,7 @@ def build_server(
         version=__version__,
         instructions=INSTRUCTIONS,
         tools=[
-            bind(tool, make_context, simulated=settings.simulated, text=settings.text, person=services.person)
-            for tool in TOOLS
+            bind(tool, make_context, simulated=settings.simulated, text=settings.text, person=person) for tool in TOOLS
         ],
         subscriptions=False,  # the lists never change, so no client need keep a stream open
         cache_hints={

@@ -93,12 +93,7 @@ async def sign_in(
         SignInPendingError: The person has not finished yet, or the host cannot ask.
         AuthenticationError: They declined, the sign-in failed, or none can be started.
     """
-    try:
-        attempt = await person.start(scopes)
-    except AuthenticationError as failed:
-        if failed.kind in _NO_ANSWER_KINDS:
-            failed.message = f"{error.message} A sign-in cannot be started: {failed.message}"
-        raise
+    attempt = await _begun(person, error, scopes)
     if attempt is None:
         return None
     if not _can_open_pages(context):
@@ -123,6 +118,16 @@ async def sign_in(
         raise SignInPendingError(error.message, attempt)
     person.check(attempt)
     return None
+
+
+async def _begun(person: SignIn, error: CopilotMcpError, scopes: Sequence[str]) -> "SignInAttempt | None":
+    """The code to show; where none can be had, the reason stands beside what needed it."""
+    try:
+        return await person.start(scopes)
+    except AuthenticationError as failed:
+        if failed.kind in _NO_ANSWER_KINDS:
+            failed.message = f"{error.message} A sign-in cannot be started: {failed.message}"
+        raise
 
 
 async def _ended(person: SignIn, attempt: "SignInAttempt") -> bool:

@@ -166,7 +166,7 @@ async def host(tenant: Simulator, settings: Any, in_process: Any, era: Any) -> A
     """An MCP client whose server signs in to that tenant by itself."""
     async with (
         GraphServices(settings, in_process(tenant)) as services,
-        Client(build_server(services, settings), mode=era) as client,
+        Client(build_server(services, settings, person=services.person), mode=era) as client,
     ):
         assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
         yield client
@@ -205,7 +205,7 @@ async def test_challenge_that_needs_the_person_is_satisfied_by_the_next_sign_in(
 ) -> None:
     async with (
         GraphServices(settings, in_process(tenant, signs_in=False)) as services,
-        Client(build_server(services, settings), mode=era) as client,
+        Client(build_server(services, settings, person=services.person), mode=era) as client,
     ):
 
         async def approved() -> Any:
