@@ -255,12 +255,8 @@ class Credential:
         if "error" in answer:
             self._memory.keep_claims(valid_claims(answer.get("claims")))
             error = refusal_error(answer, asked)
-                vague = (
-                claims is not None
-                and isinstance(error, AuthenticationRequiredError)
-                and not error.code.startswith("AADSTS")
-            )
-            raise conditions_changed() if vague else error
+            vague = isinstance(error, AuthenticationRequiredError) and not error.code.startswith("AADSTS")
+            raise conditions_changed() if claims is not None and vague else error
         grant = read_grant(answer, self._cloud, names)
         self._check_person(answer, account)
         ends = self._clock() + grant.life_s
