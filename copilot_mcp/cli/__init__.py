@@ -12,7 +12,7 @@ from copilot_mcp.errors import CopilotMcpError
 
 __all__ = ["app", "main"]
 
-COMMANDS = ("demo", "serve", "simulate", "login", "status", "logout", "filter")
+COMMANDS = ("demo", "serve", "simulate", "login", "status", "logout", "doctor", "filter")
 
 
 class _Commands(click.Group):

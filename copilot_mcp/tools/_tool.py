@@ -32,7 +32,7 @@ class ToolResult(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, defer_build=True)
 
-    tenant: str | None = Field(None, description=f'"{SIMULATED}" when this is not Microsoft 365.')
+    tenant: str | None = Field(None, description="Absent for Microsoft 365.")
 
     def structured(self) -> dict[str, Any]:
         """The structured half: plain JSON data that fits the published output schema."""

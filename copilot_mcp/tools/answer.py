@@ -59,7 +59,7 @@ class ChatResult(ToolResult):
     turn_count: int | None = None
     state: str | None = None
     sensitivity_label: Label | None = None
-    web_enabled: bool = Field(description="Whether this turn could search the web.")
+    web_enabled: bool = Field(description="Web search was on.")
     time_zone: str
     complete: bool = Field(description="False: the answer was cut short, or goes on in pendingTurn.")
     pending_turn: str | None = Field(None, description="Pass back alone to wait for the rest.")

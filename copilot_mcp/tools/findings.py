@@ -44,9 +44,7 @@ class RetrieveResult(ToolResult):
     hits: list[Hit]
     data_source: str | None = None
     filter_expression: str | None = Field(None, description="As sent.")
-    filter_honoured: Honoured | None = Field(
-        None, description="Whether every hit was shown to lie inside the filter; no: hits lay outside it."
-    )
+    filter_honoured: Honoured | None = Field(None, description="yes: every hit shown inside; no: some proven outside.")
     requests: list[AskedRequest] | None = None
     sensitivity_labels: list[Label] | None = Field(None, description="Strictest first.")
     requests_used: int = Field(description="Of 200 an hour.")

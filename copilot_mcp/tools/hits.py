@@ -57,7 +57,7 @@ class Hit(Part):
     resource_metadata: dict[str, str] | None = Field(None, description="Several values are joined by `;`.")
     label: str | None = None
     thumbnails: list[Thumbnail] | None = None
-    outside_filter: bool | None = Field(None, description="True: proven to lie outside the filter.")
+    outside_filter: bool | None = Field(None, description="True: proven outside.")
     requests: list[int] | None = None
 
 

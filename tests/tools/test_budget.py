@@ -121,3 +121,12 @@ def test_a_request_that_failed_beside_others_is_told_in_both_halves() -> None:
         {"number": 2, "data_source": "sharePoint", "error": "Too much. Wait. Next try in 600 s. [throttled]"},
     ]
     assert "Request 2, sharePoint: not answered. Too much. Wait. Next try in 600 s. [throttled]" in render(found)
+
+
+def test_passages_whose_text_costs_more_than_their_data_stay_under_the_budget() -> None:
+    passage = {"text": "a\n" * 300, "relevanceScore": 0.5}
+    hits = [{"webUrl": f"https://x.test/{number}", "extracts": [passage]} for number in range(40)]
+    found = result(RetrievalResponse.model_validate({"retrievalHits": hits}).stamped("id", 1), 6_000)
+    text, data = sizes(found)
+    assert data < text <= 6_000
+    assert text > 4_500
