@@ -145,7 +145,7 @@ async def connect(simulator: Simulator, settings: Settings, era: str) -> AsyncIt
             chosen = replace(settings, **changed)
             tenant = InProcessTenant(simulator, user, signs_in=signs_in)
             services = await stack.enter_async_context(GraphServices(chosen, tenant))
-            server: MCPServer[Any] = build_server(services, chosen)
+            server: MCPServer[Any] = build_server(services, chosen, person=services.person)
             client: Client = await stack.enter_async_context(Client(server, mode=era))
             return client
 

@@ -105,7 +105,7 @@ async def test_server_uses_the_token_of_a_command_and_asks_nobody(
     origin = file_origin(tmp_path / "token")
     async with (
         GraphServices(settings, in_process(simulator, signs_in=False), origin=origin) as services,
-        Client(build_server(services, settings), mode=era) as client,
+        Client(build_server(services, settings, person=services.person), mode=era) as client,
     ):
         assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
         chat: Any = await client.call_tool("copilot_chat", {"message": "Hello"})

@@ -52,7 +52,7 @@ class Credential:
     """One person's sign-in to one app. All calls from one event loop; `http` belongs to the caller.
 
     Scopes are permission names without prefix, such as `Files.Read.All`. `clock` gives seconds since 1970. A refresh
-    runs in `tasks`; without them it belongs to the caller who began it, whose cancellation then waits for it.
+    runs in `tasks`; without them its first caller's cancellation waits for it.
     """
 
     replace_account = False
@@ -82,9 +82,8 @@ class Credential:
     async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
         """An access token for these scopes with more than five minutes left, where that can be had.
 
-        `rejected` is a token that Graph answered 401 to: it is forgotten, and one refresh is made. `claims` is the
-        JSON text of the challenge that came with the refusal; where a refresh cannot satisfy it, the next sign-in
-        is asked to.
+        `rejected` is a token that Graph answered 401 to: it is forgotten, and one refresh is made. `claims` is the JSON
+        text of the challenge that came along; where a refresh cannot satisfy it, the next sign-in is asked to.
 
         Raises:
             AuthenticationRequiredError: Nobody is signed in, or the saved sign-in is of no use any more.
@@ -109,13 +108,11 @@ class Credential:
         """One errand to the cache and, where it must be, to Entra."""
         self._memory.check_refusal(names)
         self._memory.keep_claims(claims)
-        stamp = self._cache.stamp()
-        if rejected is not None:
-            stamp = await self._entra.run(partial(self._cache.update, partial(without_token, secret=rejected)))
+        stamps = [self._cache.stamp()]
         try:
-            held = await self._entra.run(partial(self._acquire, names, rejected, claims))
+            held = await self._entra.run(partial(self._acquire, names, rejected, claims, stamps))
         except CopilotMcpError as error:
-            self._memory.keep_refusal(names, stamp, error)
+            self._memory.keep_refusal(names, stamps[-1], error)
             raise
         self._memory.keep(names, held)
         return held
@@ -145,7 +142,7 @@ class Credential:
     async def browser_sign_in(
         self, scopes: Sequence[str], show: Show, *, timeout_s: float = BROWSER_TIMEOUT_S
     ) -> Account:
-        """Sign in with a browser on this machine, at the address that `show` is given; for at most five minutes.
+        """Sign in with a browser on this machine, at the address that `show` is given.
 
         Raises:
             AuthenticationError: Declined, refused, or nobody finished in time. Nothing was stored.
@@ -212,8 +209,12 @@ class Credential:
         with self._cache.refreshing():
             self._cache.erase()
 
-    def _acquire(self, names: frozenset[str], rejected: str | None, claims: str | None) -> HeldToken:
-        """A token from the cache, or from one refresh. Runs in a worker thread."""
+    def _acquire(
+        self, names: frozenset[str], rejected: str | None, claims: str | None, stamps: list[object]
+    ) -> HeldToken:
+        """A token from the cache, or from one refresh; adds the stamp of a change. Runs in a worker thread."""
+        if rejected is not None:
+            stamps.append(self._cache.update(partial(without_token, secret=rejected)))
         # A token in the cache may be older than the claims, so with claims there is always a refresh.
         held = self._cached(names, rejected, FRESH_S)
         if held is not None and claims is None:
@@ -254,13 +255,8 @@ class Credential:
         if "error" in answer:
             self._memory.keep_claims(valid_claims(answer.get("claims")))
             error = refusal_error(answer, asked)
-            # Entra's own reason where it gives one; else the challenge is the reason.
-            vague = (
-                claims is not None
-                and isinstance(error, AuthenticationRequiredError)
-                and not error.code.startswith("AADSTS")
-            )
-            raise conditions_changed() if vague else error
+            vague = isinstance(error, AuthenticationRequiredError) and not error.code.startswith("AADSTS")
+            raise conditions_changed() if claims is not None and vague else error
         grant = read_grant(answer, self._cloud, names)
         self._check_person(answer, account)
         ends = self._clock() + grant.life_s

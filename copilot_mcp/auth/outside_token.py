@@ -93,10 +93,12 @@ class OutsideToken:
         return self._token
 
     async def account(self) -> Account | None:
-        """Whose token it is that is held now; None before the first."""
-        facts = self._facts
-        if facts is None:
-            return None
+        """Whose token it is.
+
+        Raises:
+            AuthenticationError: As for `token`.
+        """
+        facts = self._facts or await self.facts()
         tenant_id, object_id = facts.tenant_id or "", facts.object_id or facts.username or ""
         return Account(
             username=facts.username or "",

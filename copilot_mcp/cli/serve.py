@@ -135,7 +135,7 @@ def command(
     from copilot_mcp.server import build_server
 
     services = GraphServices(settings, local, origin=origin)
-    server = build_server(services, settings)
+    server = build_server(services, settings, person=services.person)
     if transport == "stdio":
         from copilot_mcp.server.stdio import serve_stdio
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 from mcp.server import CacheHint, MCPServer
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Services", "build_server"]
 
 _LISTS_LIVE_MS = 300_000
-_LISTS: Final = ("tools/list", "resources/list", "resources/templates/list", "server/discover")
 
 INSTRUCTIONS = """\
 Microsoft 365 Copilot for the signed-in person (not GitHub Copilot, and not made by Microsoft).
@@ -37,11 +36,6 @@ class Services(Protocol):
 
     async def graph(self) -> "GraphClient":
         """The one Graph client, opened when first asked for."""
-        ...
-
-    @property
-    def person(self) -> SignIn | None:
-        """Who can sign in from inside the host; None where tokens come without a person."""
         ...
 
     async def identity(self) -> str:
@@ -70,11 +64,14 @@ def build_server(
     now: Callable[[], datetime] = utc_now,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    person: SignIn | None = None,
 ) -> MCPServer[Any]:
     """Make the server for every transport and both protocol eras.
 
     Listing tools needs no network, no account and no tenant: `services` is touched by the first Graph call only.
+    `person` can sign in from inside the host.
     """
+
     names = KnownNames(settings.names)
 
     def make_context(progress: Callable[[str], Awaitable[None]]) -> ToolContext:
@@ -88,11 +85,15 @@ def build_server(
         version=__version__,
         instructions=INSTRUCTIONS,
         tools=[
-            bind(tool, make_context, simulated=settings.simulated, text=settings.text, person=services.person)
-            for tool in TOOLS
+            bind(tool, make_context, simulated=settings.simulated, text=settings.text, person=person) for tool in TOOLS
         ],
         subscriptions=False,  # the lists never change, so no client need keep a stream open
-        cache_hints={each: CacheHint(ttl_ms=_LISTS_LIVE_MS, scope="public") for each in _LISTS},
+        cache_hints={
+            "tools/list": CacheHint(ttl_ms=_LISTS_LIVE_MS, scope="public"),
+            "resources/list": CacheHint(ttl_ms=_LISTS_LIVE_MS, scope="public"),
+            "resources/templates/list": CacheHint(ttl_ms=_LISTS_LIVE_MS, scope="public"),
+            "server/discover": CacheHint(ttl_ms=_LISTS_LIVE_MS, scope="public"),
+        },
     )
     add_resources(server, Catalogue(settings, names))
     return server

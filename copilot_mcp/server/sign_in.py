@@ -24,6 +24,7 @@ __all__ = ["SignIn", "SignInPendingError", "needs_sign_in", "sign_in"]
 
 _KEY = "sign_in"
 _ASKS_BY_RESULT_SINCE = "2026-07-28"
+_NO_ANSWER_KINDS = ("offline", "tls_intercepted", "captive_portal", "identity_unavailable", "bad_answer")
 _CURED_KINDS = ("reauth_required", "token_rejected")
 _STOP = "The page must name your organisation's own app registration; stop if it names another."
 
@@ -92,7 +93,7 @@ async def sign_in(
         SignInPendingError: The person has not finished yet, or the host cannot ask.
         AuthenticationError: They declined, the sign-in failed, or none can be started.
     """
-    attempt = await person.start(scopes)
+    attempt = await _begun(person, error, scopes)
     if attempt is None:
         return None
     if not _can_open_pages(context):
@@ -117,6 +118,16 @@ async def sign_in(
         raise SignInPendingError(error.message, attempt)
     person.check(attempt)
     return None
+
+
+async def _begun(person: SignIn, error: CopilotMcpError, scopes: Sequence[str]) -> "SignInAttempt | None":
+    """The code to show; where none can be had, the reason stands beside what needed it."""
+    try:
+        return await person.start(scopes)
+    except AuthenticationError as failed:
+        if failed.kind in _NO_ANSWER_KINDS:
+            failed.message = f"{error.message} A sign-in cannot be started: {failed.message}"
+        raise
 
 
 async def _ended(person: SignIn, attempt: "SignInAttempt") -> bool:

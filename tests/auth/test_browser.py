@@ -98,7 +98,7 @@ async def test_refusal_in_the_browser_is_told(signing: Credential, browser: Brow
     browser.decision = "decline"
     with pytest.raises(AuthenticationError) as caught:
         await signing.browser_sign_in(FILES, browser.open)
-    assert (caught.value.kind, await signing.account()) == ("sign_in_declined", None)
+    assert (caught.value.kind, await signing.account()) == ("consent_declined", None)
     assert "did not succeed" in browser.pages[0].text
     browser.decision = "approve"
     assert await signing.browser_sign_in(FILES, browser.open)

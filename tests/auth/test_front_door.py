@@ -30,7 +30,7 @@ async def main():
     settings = simulated_settings(Settings())
     async with (
         GraphServices(settings, StartedTenant(None, "adele", signs_in=True)) as services,
-        Client(build_server(services, settings)) as client,
+        Client(build_server(services, settings, person=services.person)) as client,
     ):
         tools = await client.list_tools()
         await client.call_tool("build_filter", {"filterExpression": "Author:Adele"})
@@ -77,7 +77,10 @@ from copilot_mcp.settings import Settings
 
 async def main():
     settings = Settings(client_id="00001111-aaaa-2222-bbbb-3333cccc4444", cache="memory")
-    async with GraphServices(settings) as services, Client(build_server(services, settings)) as client:
+    async with (
+        GraphServices(settings) as services,
+        Client(build_server(services, settings, person=services.person)) as client,
+    ):
         await client.list_tools()
         await client.call_tool("build_filter", {"dataSource": "sharePoint", "expression": "FileType:pdf"})
         print("msal" in sys.modules)

@@ -141,6 +141,10 @@ async def test_facts_are_read_anew_and_no_consent_page_is_known() -> None:
     facts = await outside.facts()
     assert (facts.audience, facts.username) == ("https://graph.microsoft.com", "alice@contoso.example")
     assert outside.describe(token()) == facts
+    account = await outside.account()
+    assert account is not None
+    assert (account.username, account.scopes) == ("alice@contoso.example", ("Files.Read.All", "Mail.Read"))
+    assert account.home_account_id == "alice@contoso.example.11111111-1111-4111-8111-111111111111"
     assert outside.consent_link(["Mail.Read"]) == ""
     assert "SECRETMARK" not in repr(vars(outside) | {"_token": ""})
 

@@ -78,8 +78,8 @@ async def sign_in(tenant: Simulator, credential: Credential, *scopes: str) -> No
         ("cut_answer", {}, "bad_answer"),
         ("not_an_object", {}, "bad_answer"),
         ("not_an_object", {"value": "text"}, "bad_answer"),
-        ("huge_body", {"value": 2_000_000}, "bad_answer"),
-        ("gzip_bomb", {"value": 2_000_000}, "bad_answer"),
+        ("big_body", {}, "bad_answer"),
+        ("gzip_bomb", {}, "bad_answer"),
         ("redirect_to_http", {}, "bad_answer"),
         ("redirect_to_another_host", {}, "bad_answer"),
         ("entra_down", {}, "identity_unavailable"),
@@ -166,7 +166,7 @@ async def host(tenant: Simulator, settings: Any, in_process: Any, era: Any) -> A
     """An MCP client whose server signs in to that tenant by itself."""
     async with (
         GraphServices(settings, in_process(tenant)) as services,
-        Client(build_server(services, settings), mode=era) as client,
+        Client(build_server(services, settings, person=services.person), mode=era) as client,
     ):
         assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
         yield client
@@ -205,7 +205,7 @@ async def test_challenge_that_needs_the_person_is_satisfied_by_the_next_sign_in(
 ) -> None:
     async with (
         GraphServices(settings, in_process(tenant, signs_in=False)) as services,
-        Client(build_server(services, settings), mode=era) as client,
+        Client(build_server(services, settings, person=services.person), mode=era) as client,
     ):
 
         async def approved() -> Any:

@@ -106,7 +106,9 @@ async def test_sign_in_of_somebody_else_during_a_refresh_is_not_overwritten(
         tasks.start_soon(caller)
         await slow_refresh.arrived.wait()
         person, entra.person = entra.person, bob
-        await sign_in("Chat.Read", by=new_credential())
+        other = new_credential()
+        other.replace_account = True
+        await sign_in("Chat.Read", by=other)
         entra.person = person
         slow_refresh.released.set()
     account = await credential.account()

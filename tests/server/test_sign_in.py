@@ -79,7 +79,7 @@ async def open_client(
             tenant = in_process(simulator, signs_in=False)
             services = GraphServices(settings, tenant, sleep=person.sleep, sign_in_wait_s=wait_s)
             await stack.enter_async_context(services)
-            server = build_server(services, settings)
+            server = build_server(services, settings, person=services.person)
             client: Client = await stack.enter_async_context(
                 Client(server, mode=era, elicitation_callback=person if asks else None)
             )
@@ -238,7 +238,7 @@ async def test_server_that_stops_ends_the_pending_sign_in(
 ) -> None:
     async with (
         GraphServices(settings, in_process(simulator, signs_in=False), sleep=person.sleep) as services,
-        Client(build_server(services, settings), mode=era) as client,
+        Client(build_server(services, settings, person=services.person), mode=era) as client,
     ):
         told = facts(await client.call_tool("copilot_retrieve", QUESTION))
     polls = len(simulator.exchanges)

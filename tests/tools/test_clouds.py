@@ -1,6 +1,6 @@
 """What a cloud does not offer is refused before anything is sent; what it may not offer is named when it fails."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -17,46 +17,46 @@ REQUESTS = {
 }
 
 
-def context(cloud: str, opened: list[str]) -> ToolContext:
-    async def open_graph() -> Any:
-        opened.append(cloud)
-        raise PermissionDeniedError("No.", "Ask.", kind="not_enabled")
-
+def context(cloud: str) -> ToolContext:
+    """One in which nothing but the settings may be touched."""
     fields: dict[str, Any] = dict.fromkeys(ToolContext.__dataclass_fields__)
-    return ToolContext(**fields | {"open_graph": open_graph, "settings": Settings(cloud=cloud)})
+    return ToolContext(**fields | {"settings": Settings(cloud=cloud)})
+
+
+async def refused(request: None, context: ToolContext) -> None:
+    raise PermissionDeniedError("No.", "Ask.", kind="not_enabled")
 
 
 @pytest.mark.parametrize(
-    ("cloud", "closed", "doubtful"),
+    ("cloud", "tools"),
     [
-        ("global", [], []),
-        ("usgov-l4", ["copilot_retrieve"], ["copilot_chat"]),
-        ("usgov-l5", ["copilot_retrieve"], ["copilot_chat"]),
-        ("china", ["copilot_chat", "copilot_retrieve"], []),
+        ("usgov-l4", ["copilot_retrieve"]),
+        ("usgov-l5", ["copilot_retrieve"]),
+        ("china", ["copilot_chat", "copilot_retrieve"]),
     ],
 )
-async def test_tools_of_a_cloud_are_closed_doubtful_or_open(cloud: str, closed: list[str], doubtful: list[str]) -> None:
-    seen: dict[str, list[str]] = {"closed": [], "doubtful": []}
-    opened: list[str] = []
+async def test_tools_that_a_cloud_lacks_are_refused_before_anything_is_touched(cloud: str, tools: list[str]) -> None:
     for tool in TOOLS:
-        if tool.name not in REQUESTS:
-            continue
-        request = tool.request.model_validate(REQUESTS[tool.name])
-        try:
-            await tool.handle(request, context(cloud, opened))
-        except SettingsError as error:
-            assert error.kind == "not_in_cloud"
-            assert f"in the cloud {cloud}; nothing was sent." in error.message
-            seen["closed"].append(tool.name)
-        except PermissionDeniedError as error:
-            if f"exists in the cloud {cloud}, which may be the reason." in error.hint:
-                seen["doubtful"].append(tool.name)
-    assert seen == {"closed": closed, "doubtful": doubtful}
-    assert len(opened) == 2 - len(closed)
+        if tool.name in tools:
+            request = tool.request.model_validate(REQUESTS[tool.name])
+            with pytest.raises(SettingsError) as caught:
+                await tool.handle(request, context(cloud))
+            assert caught.value.kind == "not_in_cloud"
+            assert f"in the cloud {cloud}; nothing was sent." in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("api", "cloud", "named"),
+    [("chat", "usgov-l4", True), ("chat", "usgov-l5", True), ("chat", "global", False), ("retrieval", "global", False)],
+)
+async def test_doubtful_cloud_is_named_in_a_refusal(api: Literal["chat", "retrieval"], cloud: str, named: bool) -> None:
+    with pytest.raises(PermissionDeniedError) as caught:
+        await where_offered(api, refused)(None, context(cloud))
+    assert (f"exists in the cloud {cloud}, which may be the reason." in caught.value.hint) is named
 
 
 async def test_tool_that_is_offered_gives_its_own_result() -> None:
     async def handle(request: int, context: ToolContext) -> int:
         return request + 1
 
-    assert await where_offered("retrieval", handle)(1, context("global", [])) == 2
+    assert await where_offered("retrieval", handle)(1, context("global")) == 2

@@ -168,7 +168,8 @@ def test_signed_out_is_answered_within_a_second_and_the_server_lives_on(start: C
         assert time.monotonic() - asked < CONNECT_TIMEOUT_S  # nobody was waited for
         assert answer["result"]["isError"]
         assert answer["result"]["content"][0]["text"] == (
-            "Nobody is signed in to Microsoft 365. Run `copilot-mcp login`. [signed_out]"
+            "Nobody is signed in to Microsoft 365. A sign-in cannot be started: login.microsoftonline.com cannot be "
+            "reached. Check the network and the proxy. [offline]"
         )
     assert server.popen.poll() is None
 

@@ -69,7 +69,7 @@ html,status=502            | service            | ~       | ~           | servic
 empty                      | service            | ~       | ~           | service x4         | answer x2
 empty,status=502           | service            | ~       | ~           | service x4         | answer x2
 refusal                    | forbidden          | ~       | ~           | ~                  | ~
-wrapped_refusal            | forbidden          | ~       | ~           | ~                  | ~
+wrapped_refusal            | licence            | ~       | ~           | ~                  | ~
 conversation_gone          | conversation_gone  | ~       | not_enabled | ~                  | ~
 entra_down                 | service            | ~       | ~           | service x4         | answer x2
 disengaged                 | answer             | ~       | -           | -                  | -
