@@ -133,7 +133,8 @@ class StreamReader:
         else:
             line = piece.decode("utf-8", "replace")
             start = 6 if line.startswith("data: {") else 5 if line.startswith("data:{") else 0
-            self.is_stream = self.is_stream or line.startswith("data:")
+            if not self.is_stream:
+                self.is_stream = line.startswith("data:")
             if self._open is not None or not start or not self._is_whole(line, start):
                 self._line(line.rstrip("\r\n"))
 
@@ -142,7 +143,7 @@ class StreamReader:
         try:
             check_size(line)
             event, end = _parse_at(line, start)
-            if line[end:].strip():
+            if end < len(line) - 1 and line[end:].strip():  # more than the line feed
                 return False
             event = checked(event, line)
         except (RecursionError, JsonLimitError):

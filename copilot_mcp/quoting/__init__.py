@@ -21,6 +21,7 @@ __all__ = ["Quoter", "bracketed", "fact", "leads_astray", "prose_and_code", "quo
 
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 _BREAK = re.compile(r"\s*[\n\r\t]\s*")
+_PLAIN = re.compile(r"[ !-%'-;=-Z\\^_a-~]*")  # visible ASCII without < & [ ] and the backtick: most names are
 _LOOKS_LIKE_OURS = re.compile(r"[;()\[\]\"]|^\s*$")
 
 
@@ -38,6 +39,8 @@ class Quoter:
 
     def line(self, text: str) -> str:
         """A text that stands in a line of ours: a title, a name, a value, a tooltip. No Markdown acts in it."""
+        if _PLAIN.fullmatch(text):
+            return text.strip()
         text, removed = visible(text)
         self.counts.invisible += removed
         return inert_line(_BREAK.sub(" ", text.strip()), self.counts)

@@ -37,7 +37,10 @@ _BARE_HOST = re.compile(
 
 def neutral_address(url: str) -> tuple[str, bool]:
     """The address in a form that is safe to show in angle brackets and as data, and whether it had to be changed."""
-    plain = _UNSAFE.sub(_encoded, "".join(_encoded_if_invisible(character) for character in url.strip()))
+    plain = url.strip()
+    if not (plain.isascii() and plain.isprintable()):  # most are, and looking at each character takes its time
+        plain = "".join(_encoded_if_invisible(character) for character in plain)
+    plain = _UNSAFE.sub(_encoded, plain)
     plain = ENTITY.sub(lambda found: found[0].replace("&", "%26" if stands_for_invisible(found[0]) else "&"), plain)
     plain = with_plain_hosts(plain)[0]
     if plain.startswith("//"):
