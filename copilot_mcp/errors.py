@@ -209,7 +209,7 @@ class InvalidRequestError(GraphError):
 
 
 class PermissionDeniedError(GraphError):
-    """401 after a fresh token or on a turn, 402, 403: consent, licence, policy, billing. `kind` tells which if known."""
+    """401 after a fresh token or on a turn, 402, 403: consent, licence, policy, billing. `kind` tells which one."""
 
     kind = "forbidden"
 
