@@ -178,8 +178,6 @@ class Seen:
 class KnownPerson:
     """The services of a process, whose person is known before virtual time begins: asking takes a thread."""
 
-    person = None
-
     def __init__(self, services: GraphServices, identity: str) -> None:
         self.graph = services.graph
         self.turns = services.turns
