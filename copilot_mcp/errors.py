@@ -74,6 +74,7 @@ class _SignInError(CopilotMcpError):
         time: UTC, as the sign-in service wrote it, may be empty.
         who: who can act: `user`, `administrator`, `operator` (whoever runs this server) or `nobody` (wait).
         scopes: the permissions the call needed, names without prefix.
+        after_turn: a chat turn had been sent and was refused for this, so the call is not made again by itself.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class _SignInError(CopilotMcpError):
         self.time = time
         self.who = who
         self.scopes: tuple[str, ...] = ()
+        self.after_turn = False
 
     def details(self) -> dict[str, Any]:
         """Kind and who acts, then code, correlation id and time where Entra gave them."""
@@ -207,7 +209,7 @@ class InvalidRequestError(GraphError):
 
 
 class PermissionDeniedError(GraphError):
-    """401 after a fresh token, 402, 403: consent, licence, policy or billing. `kind` tells which where known."""
+    """401 after a fresh token or on a turn, 402, 403: consent, licence, policy, billing. `kind` tells which one."""
 
     kind = "forbidden"
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from copilot_mcp.graph.labels import SearchSensitivityLabelInfo
     from copilot_mcp.graph.stream import StreamReader, read_events
     from copilot_mcp.graph.text import AnswerText, Citation, to_markdown
-    from copilot_mcp.graph.transport import TokenSource
+    from copilot_mcp.graph.tokens import TokenSource
     from copilot_mcp.graph.turn import ChatSnapshot, ChatTurn
 
 __all__ = [
@@ -97,7 +97,7 @@ _HOMES = {
     "SearchSensitivityLabelInfo": "labels",
     "StreamReader": "stream",
     "TokenReader": "forbidden",
-    "TokenSource": "transport",
+    "TokenSource": "tokens",
     "read_events": "stream",
     "to_markdown": "text",
 }

@@ -20,7 +20,8 @@ from copilot_mcp.graph.hits import RetrievalResponse
 from copilot_mcp.graph.refusals import Answer, refusal
 from copilot_mcp.graph.retrieval import RetrievalBody
 from copilot_mcp.graph.scopes import CHAT_SCOPES, RETRIEVAL_SCOPES
-from copilot_mcp.graph.transport import RETRIEVAL_LIMIT_S, Clocks, GraphTransport, Operation, Sent, TokenSource
+from copilot_mcp.graph.tokens import TokenSource
+from copilot_mcp.graph.transport import RETRIEVAL_LIMIT_S, Clocks, GraphTransport, Operation, Sent
 from copilot_mcp.graph.turn import ChatTurn
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class GraphClient:
         self._sharepoint_answers = False
 
     async def create_conversation(self) -> CopilotConversation:
-        """Start a conversation. Sent again only when no connection was made."""
+        """Start a conversation. Sent again only when no connection was made, and once for a new token."""
         sent = await self._transport.send(_CREATE, "/beta/copilot/conversations", {}, CHAT_SCOPES)
         conversation = self._read(CopilotConversation, sent)
         if not conversation.id:
@@ -82,7 +83,8 @@ class GraphClient:
         return conversation
 
     async def chat(self, conversation_id: str, body: ChatBody) -> CopilotConversation:
-        """One turn, answered at the end. Never sent twice once it may have arrived.
+        """One turn, answered at the end. Never sent twice once it may have arrived: a refused token is renewed for the
+        next call, and this one ends with `token_renewed`.
 
         Raises:
             ArgumentError: The conversation id cannot be one.

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import anyio
@@ -18,6 +18,7 @@ from copilot_mcp.graph.challenges import claims_challenge
 from copilot_mcp.graph.faults import fault_error, is_untrusted_certificate, never_connected
 from copilot_mcp.graph.forbidden import Access, TokenReader
 from copilot_mcp.graph.refusals import Answer, read_answer, refusal, safe_id, stream_refusal
+from copilot_mcp.graph.tokens import TokenSource, renew_after_turn, token_renewed
 
 if TYPE_CHECKING:
     import httpx
@@ -38,17 +39,6 @@ _RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE_S = 0.5
 
 
-class TokenSource(Protocol):
-    """Where tokens come from."""
-
-    async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
-        """A bearer token for these permissions (names without the cloud's prefix).
-
-        `rejected` is a token that Graph has just answered 401 to: it must not be given again. `claims` is the JSON
-        text of the claims challenge that came with the refusal, if one did.
-        """
-
-
 @dataclass(frozen=True, slots=True)
 class Operation:
     """How one kind of request is treated.
@@ -58,8 +48,8 @@ class Operation:
         repeatable: whether a request that may have been processed can be sent again.
         total_s: seconds for the whole call, waits and retries included.
         streams: hand over a successful answer unread.
-        on_conversation: whether it is a turn: a 404 means that the conversation is gone, and it may have happened
-            although no answer came.
+        on_conversation: whether it is a turn: a 404 means that the conversation is gone, it may have happened although
+            no answer came, and a refused token sends nobody's question twice.
         idle_s: seconds without a byte after which nothing is expected any more.
         cap_bytes: an answer larger than this, unpacked, is given up; no documented one comes near.
     """
@@ -176,6 +166,9 @@ class _Call:
             if isinstance(outcome, Sent):
                 return outcome
             error, may_repeat = outcome
+            if self._operation.on_conversation and (error.status == 401 or self._claims is not None):
+                await renew_after_turn(self._home.tokens, self._scopes, token, self._claims)
+                raise token_renewed(error)
             if self._claims is not None and not challenged:
                 renewed = challenged = True
                 token = await self._home.tokens.token(self._scopes, rejected=token, claims=self._claims)

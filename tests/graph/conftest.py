@@ -53,14 +53,17 @@ def examples() -> dict[str, Any]:
 
 @dataclass
 class Tokens:
-    """Gives token-1, then token-2 after a rejection, and so on; remembers what was asked."""
+    """Gives token-1, then token-2 after a rejection, and so on, or `fails` then; remembers what was asked."""
 
     asked: list[tuple[tuple[str, ...], str | None]] = field(default_factory=list)
     claims: list[str | None] = field(default_factory=list)
+    fails: Exception | None = None
 
     async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
         self.asked.append((tuple(scopes), rejected))
         self.claims.append(claims)
+        if rejected is not None and self.fails is not None:
+            raise self.fails
         return "token-1" if rejected is None else f"token-{int(rejected.removeprefix('token-')) + 1}"
 
 
@@ -177,7 +180,9 @@ async def open_tenant(simulator: Simulator, wire: Wire) -> AsyncIterator[Callabl
 
         def opened(user: str = "adele", granted: Sequence[str] | None = None) -> Tenant:
             tokens = DeviceFlow(http, simulator, user, granted)
-            graph = GraphClient(http, TENANT_ROOT, tokens, sleep=wire.sleep, jitter=lambda: 0.0)
+            graph = GraphClient(
+                http, TENANT_ROOT, tokens, monotonic=wire.monotonic, sleep=wire.sleep, jitter=lambda: 0.0
+            )
             return Tenant(graph, tokens, wire)
 
         yield opened

@@ -1,5 +1,6 @@
 """One way out: what is sent, what is sent again, and where the token never goes."""
 
+import base64
 import gzip
 import ssl
 from collections.abc import AsyncIterator
@@ -10,6 +11,8 @@ import httpx
 import pytest
 
 from copilot_mcp.errors import (
+    AuthenticationError,
+    AuthenticationRequiredError,
     GraphError,
     PermissionDeniedError,
     ServiceUnavailableError,
@@ -220,13 +223,82 @@ async def test_chat_that_may_have_arrived_is_sent_once(
     assert (len(wire.requests), wire.slept) == (2, [])
 
 
-async def test_rejected_token_is_renewed_once_for_any_operation(wire: Any, replies: Any, payload: Any) -> None:
-    answer = httpx.Response(200, json=payload("chat-answer.json"))
+@pytest.mark.parametrize("creates", [True, False])
+async def test_rejected_token_is_renewed_once_where_no_turn_is_sent(
+    wire: Any, replies: Any, payload: Any, creates: bool
+) -> None:
+    answer = httpx.Response(201, json=payload("conversation-created.json")) if creates else ok()
     async with wire.open(replies(status(401), answer)) as graph:
-        conversation = await graph.chat("c", TURN)
-    assert conversation.requests_used == 2
+        got = await (graph.create_conversation() if creates else graph.retrieve(BODY))
+    assert got.requests_used == 2
     assert [request.headers["authorization"] for request in wire.requests] == ["Bearer token-1", "Bearer token-2"]
+    scopes = CHAT_SCOPES if creates else FILES
+    assert wire.tokens.asked == [(scopes, None), (scopes, "token-1")]
+
+
+async def ask_chat(graph: Any) -> None:
+    await graph.chat("c", TURN)
+
+
+async def ask_stream(graph: Any) -> None:
+    async with graph.chat_over_stream("c", TURN):
+        raise AssertionError("a refused turn has no stream")
+
+
+CLAIMS = '{"access_token": {"nbf": {"essential": true, "value": "1"}}}'
+CHALLENGE = f'Bearer error="insufficient_claims", claims="{base64.b64encode(CLAIMS.encode()).decode()}"'
+
+
+@pytest.mark.parametrize("ask", [ask_chat, ask_stream])
+@pytest.mark.parametrize(
+    ("refused", "claims"),
+    [
+        (status(401), None),
+        (status(401, {"WWW-Authenticate": CHALLENGE}), CLAIMS),
+        (status(403, {"WWW-Authenticate": CHALLENGE}), CLAIMS),
+    ],
+)
+async def test_refused_token_of_a_turn_is_renewed_and_the_turn_not_sent_again(
+    wire: Any, replies: Any, payload: Any, ask: Any, refused: httpx.Response, claims: str | None
+) -> None:
+    answer = httpx.Response(200, json=payload("chat-answer.json"))
+    async with wire.open(replies(refused, answer)) as graph:
+        with pytest.raises(PermissionDeniedError) as caught:
+            await ask(graph)
+    code = refused.status_code
+    assert str(caught.value) == (
+        f"Microsoft Graph refused the token ({code}), so the question was not taken. The sign-in has been renewed. "
+        "Ask again."
+    )
+    assert caught.value.details() == {
+        "kind": "token_renewed",
+        "status": code,
+        "code": "x",
+        "requestId": caught.value.request_id,
+        "requestsUsed": 1,
+        "whoActs": "user",
+    }
+    assert (len(wire.requests), caught.value.scopes) == (1, CHAT_SCOPES)
     assert wire.tokens.asked == [(CHAT_SCOPES, None), (CHAT_SCOPES, "token-1")]
+    assert wire.tokens.claims == [None, claims]
+
+
+async def test_turn_refused_for_a_wrong_clock_says_so(wire: Any, replies: Any) -> None:
+    async with wire.open(replies(status(401, {"Date": "Mon, 02 Mar 2026 09:00:00 GMT"}))) as graph:
+        with pytest.raises(PermissionDeniedError) as caught:
+            await graph.chat("c", TURN)
+    assert (caught.value.kind, len(wire.requests), len(wire.tokens.asked)) == ("clock_skew", 1, 2)
+
+
+@pytest.mark.parametrize("error", [AuthenticationRequiredError("Gone."), AuthenticationError("Down.", kind="offline")])
+async def test_renewal_that_fails_after_a_turn_is_the_error(wire: Any, replies: Any, error: Any) -> None:
+    wire.tokens.fails = error
+    async with wire.open(replies(status(401))) as graph:
+        with pytest.raises(type(error)) as caught:
+            await graph.chat("c", TURN)
+        assert caught.value is error
+        assert error.after_turn is isinstance(error, AuthenticationRequiredError)
+    assert len(wire.requests) == 1
 
 
 @pytest.mark.parametrize(

@@ -293,3 +293,23 @@ async def test_no_tool_takes_a_code_or_a_page_as_input(open_client: Any) -> None
     for tool in (await client.list_tools()).tools:
         collect(tool.input_schema)
     assert [name for name in names if re.search(r"code|verification|token|redirect", name, re.IGNORECASE)] == []
+
+
+async def test_turn_that_was_refused_is_not_sent_again_by_a_sign_in(
+    open_client: Any, simulator: Simulator, person: Person
+) -> None:
+    client = await open_client(asks=True)
+    asked = {"message": "How long is parental leave?"}
+    begun = await client.call_tool("copilot_chat", asked)
+    asked["conversationId"] = begun.structured_content["conversationId"]
+    simulator.faults.add("unauthorized", operation="chatOverStream")
+    simulator.faults.add("entra_error", operation="token", value=50173)
+    before = simulator.turns_recorded
+    simulator.clear_trace()
+    refused = facts(await client.call_tool("copilot_chat", asked))
+    assert (refused["kind"], len(person.asked)) == ("session_revoked", 1)
+    assert (simulator.received["chatOverStream"], simulator.turns_recorded) == (1, before)
+    simulator.faults.clear()
+    again = await client.call_tool("copilot_chat", asked)
+    assert not again.is_error
+    assert simulator.received["chatOverStream"] == 2

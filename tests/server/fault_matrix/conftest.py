@@ -7,11 +7,15 @@ falls due as it would have; the answers come in pieces, as they would over a soc
 import asyncio
 import logging
 import re
+import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from mcp import Client
@@ -49,7 +53,7 @@ async def pass_time(seconds: float) -> None:
         step = min(1.0, seconds)
         loop.ahead += step
         seconds -= step
-        for _ in range(4):
+        for _ in range(20):
             await asyncio.sleep(0)
 
 
@@ -86,6 +90,7 @@ class Exchange(httpx.AsyncByteStream):
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     secrets: set[str] | None = None
+    answered: bool = False
 
     def start(self, app: Any, request: httpx.Request) -> None:
         scope = {
@@ -112,13 +117,21 @@ class Exchange(httpx.AsyncByteStream):
             if not asked:
                 asked = True
                 return {"type": "http.request", "body": self.body, "more_body": False}
+            while not self.answered and not self.gone.is_set():
+                await pass_time(1.0)  # a silent tenant lets time pass, as nobody else does
             await self.gone.wait()
             return {"type": "http.disconnect"}
 
+        async def send(message: dict[str, Any]) -> None:
+            self.answered = True
+            await self.messages.put(message)
+
         try:
-            await app(scope, receive, self.messages.put)
-        except ConnectionRefusedError:
-            await self.messages.put(httpx.ConnectError("refused"))
+            await app(scope, receive, send)
+        except (ConnectionRefusedError, socket.gaierror, ssl.SSLError) as error:
+            failed = httpx.ConnectError("no connection")
+            failed.__cause__ = error
+            await self.messages.put(failed)
         except ConnectionError:
             await self.messages.put(httpx.ReadError("reset"))
         else:
@@ -178,8 +191,14 @@ class Bench:
 
     simulator: Simulator
     wire: Wire
-    connect: Callable[..., Any]
+    era: str
+    connect: Callable[..., Any] = field(init=False)
     clients: dict[str, Client] = field(default_factory=dict)
+    days: int = 0
+
+    def now(self) -> datetime:
+        """Each case has a day of its own, or the quota of an hour would stop them."""
+        return datetime.now(UTC) + timedelta(days=self.days)
 
     async def client(self, chat: str) -> Client:
         """A signed-in client whose server chats in this way."""
@@ -202,18 +221,23 @@ async def benches(tmp_path_factory: pytest.TempPathFactory, anyio_backend: Any) 
     for name, text in TEXTS.items():
         (folder / name).write_text(text, "utf-8")
     async with AsyncExitStack() as stack:
-        made = {}
+        made: dict[str, Bench] = {}
         for era in ERAS:
             simulator = stack.enter_context(Simulator(load_folder(folder), sleep=pass_time))
             wire = Wire(simulator.app)
             tenant = WiredTenant(simulator, wire)
 
-            async def connect(*, chat: str, era: str = era, tenant: WiredTenant = tenant) -> Client:
-                chosen = replace(simulated_settings(settings), chat=chat)
-                services = await stack.enter_async_context(GraphServices(chosen, tenant, sleep=pass_time))
-                return await stack.enter_async_context(Client(build_server(services, chosen), mode=era))
+            bench = made[era] = Bench(simulator, wire, era)
 
-            made[era] = Bench(simulator, wire, connect)
+            async def connect(*, chat: str, bench: Bench = bench, tenant: WiredTenant = tenant) -> Client:
+                # No part of the 330 s that a turn may take, so that the number of calls never hangs on a moment.
+                chosen = replace(simulated_settings(settings), chat=chat, call_limit=50.0)
+                services = GraphServices(chosen, tenant, sleep=pass_time, monotonic=anyio.current_time)
+                await stack.enter_async_context(services)
+                server = build_server(services, chosen, now=bench.now, monotonic=anyio.current_time)
+                return await stack.enter_async_context(Client(server, mode=bench.era))
+
+            bench.connect = connect
         yield made
 
 
