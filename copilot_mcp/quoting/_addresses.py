@@ -21,6 +21,8 @@ from copilot_mcp.quoting._invisible import ENTITY, is_invisible, stands_for_invi
 __all__ = ["host_of", "is_deceptive", "leads_astray", "neutral_address", "with_plain_hosts"]
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.\-]*):")
+# Visible ASCII behind a plain host, no escape but a blank's: nothing of what is looked for below can be in it.
+_ORDINARY = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?:/(?:%20|[ !#-$'-;=?-Z^_a-z{|}~])*)?")
 _UNSAFE = re.compile(r"[<>\[\]\\\"`\x00-\x1f\x7f-\x9f]")
 _HOST_IN_TEXT = re.compile(r"(?i:\bhttps?)://(?P<host>[^\s/?#\\<>()\[\]{}\"'`|]{1,255})")
 _LOOKALIKES = (
@@ -38,6 +40,8 @@ _BARE_HOST = re.compile(
 def neutral_address(url: str) -> tuple[str, bool]:
     """The address in a form that is safe to show in angle brackets and as data, and whether it had to be changed."""
     plain = url.strip()
+    if _ORDINARY.fullmatch(plain):
+        return plain, False
     if not (plain.isascii() and plain.isprintable()):  # most are, and looking at each character takes its time
         plain = "".join(_encoded_if_invisible(character) for character in plain)
     plain = _UNSAFE.sub(_encoded, plain)

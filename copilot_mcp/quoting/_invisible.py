@@ -35,6 +35,8 @@ _SEQUENCE = re.compile(
     "|(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\\\|\x9c)"
     "|\x1b[ -/]*[0-~]"
 )
+_INTRODUCER = re.compile("[\x1b\x90\x98\x9b\x9d-\x9f]")  # of any of these sequences
+_ORDINARY = re.compile("[\t\n -~]*")
 _ODD = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
@@ -56,7 +58,9 @@ _JAMO = re.compile("[\u1100-\u11ff\ua960-\ua97c\ud7b0-\ud7fb]")
 def visible(text: str) -> tuple[str, int]:
     """The text without what nobody sees, and how many characters and sequences that were."""
     removed = 0
-    if "\x1b" in text or _SEQUENCE.search(text):
+    if _ORDINARY.fullmatch(text):
+        return text, removed
+    if _INTRODUCER.search(text):
         text, removed = _SEQUENCE.subn("", text)
     text = _LINE_ENDS.sub("\n", text)
     if not _ODD.search(text):

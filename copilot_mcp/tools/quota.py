@@ -110,6 +110,7 @@ class Quota:
         self._store = store
         self._refuses = refuses
         self._per_day = per_day
+        self._seen = Ledger()  # as it was after the latest change
 
     async def take(self, count: int, now: datetime) -> None:
         """Count `count` requests that are about to be sent.
@@ -127,9 +128,11 @@ class Quota:
             difference: requests sent beyond those taken: retries; negative where some were not sent.
             throttled: whether the service has just said 429.
         """
-        ledger = await self._update(
-            partial(_settled, difference=difference, throttled=throttled, now=now.timestamp()),
-        )
+        ledger = self._seen  # nearly always all that was taken was sent, and nothing more
+        if difference or throttled:
+            ledger = await self._update(
+                partial(_settled, difference=difference, throttled=throttled, now=now.timestamp()),
+            )
         used = ledger.since(now.timestamp() - _HOUR_S)
         if used < WARN_SHARE * HOURLY_LIMIT:
             return None
@@ -168,7 +171,8 @@ class Quota:
 
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self._store.update, apply)
-        return kept[0]
+        self._seen = kept[0]
+        return self._seen
 
 
 def _settled(ledger: Ledger, *, difference: int, throttled: bool, now: float) -> Ledger:

@@ -6,7 +6,9 @@ over the whole answer and said in one note.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel
 
 from copilot_mcp.quoting import Quoter
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
         RetrievalResponse,
         SearchSensitivityLabelInfo,
     )
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 __all__ = ["inert_answer", "inert_responses", "inert_text"]
 
@@ -62,19 +66,18 @@ def inert_text(text: str) -> str:
 
 
 def _hit(hit: "RetrievalHit", quoter: Quoter) -> "RetrievalHit":
-    return hit.model_copy(
-        update={
-            "web_url": quoter.address(hit.web_url),
-            "extracts": [each.model_copy(update={"text": quoter.passage(each.text)}) for each in hit.extracts],
-            "resource_type": quoter.line(hit.resource_type),
+    texts = {"web_url": quoter.address(hit.web_url), "resource_type": quoter.line(hit.resource_type)}
+    return _changed(
+        hit,
+        {
+            **texts,
+            "extracts": [_changed(each, {"text": quoter.passage(each.text)}) for each in hit.extracts],
             "resource_metadata": {
                 quoter.line(name): quoter.line(value) for name, value in hit.resource_metadata.items()
             },
             "sensitivity_label": _label(hit.sensitivity_label, quoter),
-            "thumbnails": [
-                each.model_copy(update={"media_type": quoter.line(each.media_type)}) for each in hit.thumbnails
-            ],
-        }
+            "thumbnails": [_changed(each, {"media_type": quoter.line(each.media_type)}) for each in hit.thumbnails],
+        },
     )
 
 
@@ -82,5 +85,10 @@ def _label(info: "SearchSensitivityLabelInfo | None", quoter: Quoter) -> "Search
     if info is None:
         return None
     names = ("sensitivity_label_id", "display_name", "tooltip")
-    texts = {name: quoter.line(value) for name in names if (value := getattr(info, name)) is not None}
-    return info.model_copy(update=texts)
+    return _changed(info, {name: quoter.line(value) for name in names if (value := getattr(info, name)) is not None})
+
+
+def _changed(model: ModelT, members: dict[str, Any]) -> ModelT:
+    """The model with these members; itself where they are what it has, since a copy takes longer than to look."""
+    same = all(getattr(model, name) == value for name, value in members.items())
+    return model if same else model.model_copy(update=members)
