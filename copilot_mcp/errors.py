@@ -40,9 +40,12 @@ class CopilotMcpError(Exception):
 
     `message` says what happened in one sentence, `hint` what to do about it. Neither ever holds a token, a code,
     a prompt, an answer or document text.
+
+    `after_turn` says that a chat turn had been sent, or may have been: the call is not made again by itself.
     """
 
     kind = "error"
+    after_turn = False
 
     def __init__(self, message: str, hint: str = "", *, kind: str | None = None) -> None:
         super().__init__(message, hint)

@@ -85,14 +85,17 @@ class BoundTool(SdkTool):
             logger.info("%s: %s in %.0f ms", self.name, outcome, (time.perf_counter() - started) * 1000)
 
     async def _called(self, arguments: dict[str, Any], context: Context[Any, Any]) -> ToolResult | InputRequiredResult:
-        """The tool's result; where a sign-in is all that is missing, that of a second try after it."""
+        """The tool's result; where a sign-in is all that is missing, that of a second try after it.
+
+        No second try follows a chat turn, whatever became of it.
+        """
         request = read_arguments(self.tool.request, arguments)
         handle = partial(self.tool.handle, request, self.make_context(_progress(context)))
         try:
             result: ToolResult = await handle()
             return result
         except (AuthenticationRequiredError, PermissionDeniedError) as error:
-            if self.person is None or not needs_sign_in(error):
+            if self.person is None or error.after_turn or not needs_sign_in(error):
                 raise
             asked = await sign_in(context, self.person, error, error.scopes or self.tool.scopes)
         return asked if asked is not None else await handle()

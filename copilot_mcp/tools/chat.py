@@ -87,6 +87,7 @@ async def _ask(turn: OpenTurn, *, request: ChatRequest, body: ChatBody, context:
     try:
         await _send(graph, turn, turn.conversation_id, body, context)
     except GraphError as error:
+        error.after_turn = True
         if request.conversation_id is None and error.kind != "conversation_gone":
             error.hint = f"{error.hint} The conversation is {turn.conversation_id}.".strip()
         raise

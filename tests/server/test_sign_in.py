@@ -293,3 +293,26 @@ async def test_no_tool_takes_a_code_or_a_page_as_input(open_client: Any) -> None
     for tool in (await client.list_tools()).tools:
         collect(tool.input_schema)
     assert [name for name in names if re.search(r"code|verification|token|redirect", name, re.IGNORECASE)] == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "read"),
+    [
+        ("stream_error,status=401", 1),
+        ("wrapped_refusal@chatOverStream,status=401", 1),
+        ("unauthorized@chatOverStream,times=always", 0),
+    ],
+)
+async def test_turn_that_was_sent_leads_to_no_sign_in_and_no_second_turn(
+    open_client: Any, simulator: Simulator, person: Person, spec: str, read: int
+) -> None:
+    client = await open_client(asks=True)
+    asked = {"message": "How long is parental leave?"}
+    begun = await client.call_tool("copilot_chat", asked)
+    asked["conversationId"] = begun.structured_content["conversationId"]
+    simulator.faults.add_spec(spec)
+    simulator.clear_trace()
+    told = facts(await client.call_tool("copilot_chat", asked))
+    assert (told["kind"] == "back_end_refused") is bool(read)
+    statuses = [entry["status"] for entry in simulator.trace if entry["operation"] == "chatOverStream"]
+    assert (len(person.asked), len([status for status in statuses if status != 401])) == (1, read)
