@@ -35,6 +35,8 @@ def planned(events: Sequence[Event], faults: Sequence[Fault]) -> tuple[list[Even
                 kept = [*kept[: place - 1], _error(fault)]
             case "no_final":
                 kept = [event for event in kept if event is not events[-1]]
+            case "empty_final":
+                kept = [_without_text(event) if len(event.get("messages", ())) > 1 else event for event in kept]
             case "cut_stream" | "reset_stream" | "cut_event":
                 kept = kept[:place]
                 half = half or fault.name == "cut_event"
@@ -46,6 +48,11 @@ def _error(fault: Fault) -> Event:
     """The error object; with a status, that of the service behind, which only the message names."""
     behind = "" if fault.status is None else f" Status = {fault.status}"
     return {"error": {"code": "InternalServerError", "message": f"{_FAILED}{behind}"}}
+
+
+def _without_text(event: Event) -> Event:
+    *before, answer = event["messages"]
+    return {**event, "messages": [*before, {**answer, "text": "", "adaptiveCards": [], "attributions": []}]}
 
 
 def _place(fault: Fault, events: Sequence[Event]) -> int:

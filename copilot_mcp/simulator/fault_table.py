@@ -137,6 +137,7 @@ FAULTS: Final[Mapping[str, FaultKind]] = {
             "stream_error": "an error object instead of event `at`; its message may name the `status` of a back end",
             "disengaged_event": "from event `at` on the state is disengagedForRai",
             "no_final": "the final event is missing",
+            "empty_final": "the answer in the final event has no text",
             "deltas": "growing events carry only what is new",
             "rewrites": "one event takes back words already sent",
             "crlf": "CRLF line ends and comment lines",

@@ -40,6 +40,7 @@ class OpenTurn:
         asked: what was asked; known when `stage` says so.
         text: the answer so far.
         conversation: the newest state of the conversation that held an answer.
+        worded: the newest state whose answer had a text.
         complete: the final event came.
         error: why there is no answer.
         watchers: calls that wait for it now.
@@ -53,6 +54,7 @@ class OpenTurn:
         self.asked: Turn | None = None
         self.text = ""
         self.conversation: CopilotConversation | None = None
+        self.worded: CopilotConversation | None = None
         self.complete = False
         self.error: Exception | None = None
         self.watchers = 0
@@ -69,6 +71,8 @@ class OpenTurn:
         """Take the answer so far, and wake who waits for it."""
         self.conversation = conversation
         self.text = text
+        answer = conversation.answer(self.asked.prompt) if self.asked else None
+        self.worded = conversation if answer and answer.text.strip() else self.worded
         self._wake()
 
     def cancel(self) -> None:

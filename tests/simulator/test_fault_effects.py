@@ -209,6 +209,17 @@ async def test_the_final_event_can_be_missing(graph: httpx.AsyncClient, simulato
     assert [len(event["messages"]) for event in events[-3:]] == [1, 0, 0]
 
 
+async def test_the_final_event_can_hold_an_answer_without_text(
+    graph: httpx.AsyncClient, simulator: Simulator, turn_path: str
+) -> None:
+    simulator.faults.add("disengaged_event", at=-1)
+    simulator.faults.add("empty_final")
+    events = plain_events(await streamed(graph, turn_path))
+    assert [message["text"] for message in events[-1]["messages"]] == [QUESTION, ""]
+    assert events[-1]["state"] == "disengagedForRai"
+    assert events[-4]["messages"][0]["text"]
+
+
 async def test_a_conversation_can_be_closed_in_any_event(
     graph: httpx.AsyncClient, simulator: Simulator, turn_path: str
 ) -> None:

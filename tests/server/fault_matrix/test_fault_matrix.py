@@ -92,6 +92,7 @@ reset_stream               | incomplete         | -       | -           | -     
 stream_error               | service            | -       | -           | -                  | -
 disengaged_event           | answer             | -       | -           | -                  | -
 no_final                   | incomplete         | -       | -           | -                  | -
+empty_final                | incomplete         | -       | -           | -                  | -
 deltas                     | answer             | -       | -           | -                  | -
 rewrites                   | answer             | -       | -           | -                  | -
 crlf                       | answer             | -       | -           | -                  | -
