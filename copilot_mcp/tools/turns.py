@@ -36,7 +36,8 @@ class OpenTurn:
 
     Attributes:
         id: what `pendingTurn` says; unguessable, and of use to its own person only.
-        stage: `opening` (signing in), `queued` (behind other turns), then `asked`: from here on it counts as sent.
+        stage: `opening` (signing in, or starting the conversation), `queued` (behind other turns), then `asked`: from
+            here on it counts as sent.
         asked: what was asked; known when `stage` says so.
         text: the answer so far.
         conversation: the newest state of the conversation that held an answer.
@@ -149,6 +150,7 @@ class OpenTurns:
             while self._must_wait(turn):
                 turn.stage = "queued"
                 await self._freed.wait()
+            turn.stage = "opening"
             self._running.append(turn)
         finally:
             self._queued.remove(turn)
