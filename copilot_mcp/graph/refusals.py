@@ -112,11 +112,7 @@ def refusal(
     status = _wrapped(answer.status, message) or answer.status
     wrapped = status != answer.status or (in_stream and _wrapped(500, message) is not None)
     reason = _reason(status, code, answer, wrapped, access)
-    if status == 401 and wrapped:
-        meaning = _meaning_of_wrapped_401(on_conversation)
-    else:
-        meaning = _meaning(status, answer, on_conversation, now, reason)
-    error_class, kind, sentence, hint = meaning
+    error_class, kind, sentence, hint = _meaning(status, answer, on_conversation, now, reason, wrapped)
     if status == answer.status and 300 <= status < 400:
         sentence = "Microsoft Graph answered with a redirect, which is not followed"
     shown = "in the answer" if in_stream else str(answer.status)
@@ -161,11 +157,13 @@ def stream_refusal(
 _Meaning = tuple[type[GraphError], str, str, str]
 
 
-def _meaning(status: int, answer: Answer, on_conversation: bool, now: datetime, reason: Reason | None) -> _Meaning:
+def _meaning(
+    status: int, answer: Answer, on_conversation: bool, now: datetime, reason: Reason | None, wrapped: bool
+) -> _Meaning:
     if reason is not None:
         return PermissionDeniedError, reason.kind, reason.sentence, reason.hint
     if status == 401:
-        return _meaning_of_401(answer, now)
+        return _meaning_of_wrapped_401(on_conversation) if wrapped else _meaning_of_401(answer, now)
     if status == 404:
         return _meaning_of_404(on_conversation)
     if status == 409:
