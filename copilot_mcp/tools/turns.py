@@ -71,7 +71,7 @@ class OpenTurn:
     def grow(self, conversation: "CopilotConversation", text: str) -> None:
         """Take the answer so far, and wake who waits for it."""
         self.conversation = conversation
-        self.text = text
+        self.text = text or self.text
         answer = conversation.answer(self.asked.prompt) if self.asked else None
         self.worded = conversation if answer and answer.text.strip() else self.worded
         self._wake()
