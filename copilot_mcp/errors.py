@@ -40,9 +40,12 @@ class CopilotMcpError(Exception):
 
     `message` says what happened in one sentence, `hint` what to do about it. Neither ever holds a token, a code,
     a prompt, an answer or document text.
+
+    `after_turn` says that a chat turn had been sent, or may have been: the call is not made again by itself.
     """
 
     kind = "error"
+    after_turn = False
 
     def __init__(self, message: str, hint: str = "", *, kind: str | None = None) -> None:
         super().__init__(message, hint)
@@ -74,7 +77,6 @@ class _SignInError(CopilotMcpError):
         time: UTC, as the sign-in service wrote it, may be empty.
         who: who can act: `user`, `administrator`, `operator` (whoever runs this server) or `nobody` (wait).
         scopes: the permissions the call needed, names without prefix.
-        after_turn: a chat turn had been sent and was refused for this, so the call is not made again by itself.
     """
 
     def __init__(
@@ -94,7 +96,6 @@ class _SignInError(CopilotMcpError):
         self.time = time
         self.who = who
         self.scopes: tuple[str, ...] = ()
-        self.after_turn = False
 
     def details(self) -> dict[str, Any]:
         """Kind and who acts, then code, correlation id and time where Entra gave them."""

@@ -32,7 +32,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def rows(result: Result) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    return [json.loads(line) for line in result.stdout.split("\n") if line]
 
 
 def test_the_readme_shows_what_check_prints(run: Run) -> None:
@@ -78,6 +78,15 @@ def test_each_line_of_a_file_is_a_filter(run: Run, tmp_path: Path) -> None:
         assert (piped.exit_code, piped.stdout) == (1, expected)
 
 
+@pytest.mark.parametrize("mark", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_only_a_line_feed_ends_a_filter(run: Run, mark: str) -> None:
+    result = run("check", "--json", text=f'Title:"a{mark}b"\r\nFileType:pdf\n'.encode())
+    assert [(row["line"], row["expression"]) for row in rows(result)] == [
+        (1, f'Title:"a{mark}b"'),
+        (2, "FileType:pdf"),
+    ]
+
+
 def test_json_is_one_object_a_line(run: Run) -> None:
     result = run("check", "--json", text="FileType:docx\nAuthor eq 'M'\n")
     assert result.exit_code == 1
@@ -105,6 +114,15 @@ def test_what_a_terminal_would_act_on_is_shown_as_a_picture(run: Run) -> None:
     result = run("check", "Title:\x1b[31mred\x7f \u202eabc")
     assert "Title:␛[31mred␡ □abc" in result.stdout
     assert not set("\x1b\x7f\u202e") & set(result.stdout)
+
+
+@pytest.mark.parametrize("escape", ["\x9b2J", "\u202eabc", "\u2028x"])
+def test_an_explanation_is_shown_as_a_picture_too(run: Run, escape: str) -> None:
+    explained = run("explain", f'Title:"a{escape}"')
+    built = run("build", "--all", "Title", "contains", f"a{escape}")
+    assert explained.exit_code == built.exit_code == 0, (explained.output, built.output)
+    assert "Items where Title contains" in explained.stdout and "Items where Title contains" in built.stderr
+    assert escape[0] not in explained.stdout + built.stderr
 
 
 def test_a_long_filter_is_cut_around_the_finding(run: Run) -> None:

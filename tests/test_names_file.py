@@ -56,6 +56,10 @@ def test_every_kind_of_name_is_read(tmp_path: Path) -> None:
         ('[names.labels]\nHR = "Secret"', "does not stand for the id of a sensitivity label."),
         ('[names.connections]\nHR = "a b"', "does not stand for a connection id"),
         ('[names.sites]\n" " = "https://contoso.sharepoint.com/"', "does not stand for"),
+        (
+            '[names.connections]\nHR = "ContosoHR"\nhr = "OtherHR"',
+            "[names.connections] 'hr' stands for two things. Case is not told apart: rename one.",
+        ),
         ("[names", "is no TOML"),
         (b"\xff", "is no TOML"),
         ("#" * (1024 * 1024 + 1), "is larger than 1 MiB."),
@@ -92,8 +96,8 @@ def test_the_persons_names_come_before_the_operators(usual_places: tuple[Path, .
     operators, persons = usual_places
     assert names_from(None) == {}
     operators.write_text('[names.connections]\ntickets = "ContosoIT"\nhr = "ContosoHR"\n', "utf-8")
-    persons.write_text('[names.connections]\ntickets = "MyTickets"\n', "utf-8")
-    assert names_from(None) == {"connections": {"tickets": "MyTickets", "hr": "ContosoHR"}}
+    persons.write_text('[names.connections]\nTickets = "MyTickets"\n', "utf-8")
+    assert names_from(None) == {"connections": {"Tickets": "MyTickets", "hr": "ContosoHR"}}
 
 
 def test_a_simulated_tenant_reads_only_a_file_that_was_named(usual_places: tuple[Path, ...]) -> None:

@@ -1,6 +1,7 @@
 """What the `filter` commands read: expressions, and conditions and schemas as JSON."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,8 @@ _MEMBERS = ("property", "operator", "values")
 def expressions(given: str | None, file: Path | None) -> Iterator[tuple[int | None, str]]:
     """The filters to look at, each with its line number where it came from a file or from standard input.
 
-    One filter a line; blank lines and lines that begin with `#` are passed over.
+    One filter a line, which LF or CRLF ends and nothing else: a value may hold any other break. Blank lines and lines
+    that begin with `#` are passed over.
 
     Raises:
         SettingsError: Nothing was given, or the input cannot be read.
@@ -33,7 +35,7 @@ def expressions(given: str | None, file: Path | None) -> Iterator[tuple[int | No
         raise SettingsError(
             "There is no filter to read.", "Give one as an argument (in quotes), or --file FILE, or pipe some in."
         )
-    for number, line in enumerate(_read(file).splitlines(), 1):
+    for number, line in enumerate(re.split(r"\r?\n", _read(file)), 1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield number, line
 

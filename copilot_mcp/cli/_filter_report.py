@@ -27,7 +27,7 @@ def diagnostic_lines(source: str, found: Sequence[Diagnostic]) -> Iterator[str]:
     for place, one in enumerate(found):
         colour = _COLOURS[one.severity]
         named = f"{click.style(one.severity, fg=colour, bold=True)} {click.style(one.code, bold=True)}"
-        yield f"  {named}: {one.message}"
+        yield f"  {named}: {visible(one.message)}"
         if one.end > one.start:
             line, caret = _excerpt(source, one.start, one.end)
             yield f"    {line}"

@@ -53,7 +53,9 @@ def names_from(file: Path | None, *, simulated: bool = False) -> Mapping[str, Ma
     for path in () if simulated else settings_files():
         if path.is_file():
             for kind, names in read_names(path).items():
-                found.setdefault(kind, {}).update(names)
+                own = {name.casefold() for name in names}
+                before = found.get(kind, {}).items()
+                found[kind] = {name: value for name, value in before if name.casefold() not in own} | names
     return found
 
 
@@ -86,6 +88,10 @@ def _checked(path: Path, kind: str, names: Mapping[str, Any]) -> dict[str, str]:
     for name, value in names.items():
         if not name.strip() or not isinstance(value, str) or not any(form.fullmatch(value) for form in forms):
             _refuse(path, f"[{SECTION}.{kind}] {name!r} does not stand for {wanted}", "Correct it there.")
+    known: dict[str, str] = {}
+    for name, value in names.items():
+        if known.setdefault(" ".join(name.split()).casefold(), value).casefold() != value.casefold():
+            _refuse(path, f"[{SECTION}.{kind}] {name!r} stands for two things", "Case is not told apart: rename one.")
     return {" ".join(name.split()): value for name, value in names.items()}
 
 

@@ -191,7 +191,7 @@ def _print_report(number: int | None, text: str, parsed: Parsed, properties: Pro
         click.echo(f"  {visible(parsed.canonical or '')}")
         if explained:
             explanation = _explanation(parsed, properties) or ""
-            click.echo(f"  {explanation}")
+            click.echo(f"  {visible(explanation)}")
             shown = [one for one in shown if f"Warning {one.code}: " not in explanation]
     else:
         click.echo(f"{place}{click.style('not valid', fg='red', bold=True)}: do not send it, it would be ignored.")
@@ -214,7 +214,7 @@ def _print_json(number: int | None, text: str, parsed: Parsed, properties: Prope
 def _print_built(built: Built, properties: Properties) -> None:
     if built.text is not None and built.tree is not None:
         click.echo(built.text)
-        click.echo(explain(built.tree, properties, now=_now()), err=True)
+        click.echo(visible(explain(built.tree, properties, now=_now())), err=True)
     for repair in built.repairs:
         click.echo(f"  repaired {visible(repair)}", err=True)
     for line in diagnostic_lines(built.text or "", built.diagnostics):

@@ -29,7 +29,9 @@ RETRY_AFTER_CAP_S = 86_400.0
 _NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 _WRAPPED_STATUS = re.compile(r"Status\s*=\s*(\d{3})\b")
 MAX_CLOCK_SKEW_S = 330
-_CURED_BY_THE_PERSON = ("reauth_required", "token_rejected", "clock_skew", "personal_account", "app_only_token")
+_CURED_BY_THE_PERSON = (
+    "reauth_required", "token_rejected", "back_end_refused", "clock_skew", "personal_account", "app_only_token",
+)  # fmt: skip
 _SAFE_CODE = re.compile(r"[\w.\- ]{1,80}", re.ASCII)
 _SAFE_ID = re.compile(r"[\w\-]{1,80}", re.ASCII)
 
@@ -110,7 +112,7 @@ def refusal(
     status = _wrapped(answer.status, message) or answer.status
     wrapped = status != answer.status or (in_stream and _wrapped(500, message) is not None)
     reason = _reason(status, code, answer, wrapped, access)
-    error_class, kind, sentence, hint = _meaning(status, answer, on_conversation, now, reason)
+    error_class, kind, sentence, hint = _meaning(status, answer, on_conversation, now, reason, wrapped)
     if status == answer.status and 300 <= status < 400:
         sentence = "Microsoft Graph answered with a redirect, which is not followed"
     shown = "in the answer" if in_stream else str(answer.status)
@@ -134,7 +136,7 @@ def refusal(
 
 def _reason(status: int, code: str, answer: Answer, wrapped: bool, access: Access | None) -> Reason | None:
     if status not in (402, 403):
-        return reason_of_token(access) if status == 401 else None
+        return reason_of_token(access) if status == 401 and not wrapped else None
     return reason_of_403(status, code, answer.headers.get("www-authenticate", ""), wrapped=wrapped, access=access)
 
 
@@ -155,11 +157,13 @@ def stream_refusal(
 _Meaning = tuple[type[GraphError], str, str, str]
 
 
-def _meaning(status: int, answer: Answer, on_conversation: bool, now: datetime, reason: Reason | None) -> _Meaning:
+def _meaning(
+    status: int, answer: Answer, on_conversation: bool, now: datetime, reason: Reason | None, wrapped: bool
+) -> _Meaning:
     if reason is not None:
         return PermissionDeniedError, reason.kind, reason.sentence, reason.hint
     if status == 401:
-        return _meaning_of_401(answer, now)
+        return _meaning_of_wrapped_401(on_conversation) if wrapped else _meaning_of_401(answer, now)
     if status == 404:
         return _meaning_of_404(on_conversation)
     if status == 409:
@@ -206,6 +210,12 @@ def _meaning_of_401(answer: Answer, now: datetime) -> _Meaning:
         return PermissionDeniedError, "reauth_required", "The conditions of access have changed", hint
     hint = "Run `copilot-mcp login` to sign in again."
     return PermissionDeniedError, "token_rejected", "Microsoft Graph refuses the sign-in", hint
+
+
+def _meaning_of_wrapped_401(on_conversation: bool) -> _Meaning:
+    """Graph took the token and the request: what failed lies behind it, and a turn may have been recorded."""
+    hint = f"{try_later(on_conversation)} If it stays so, run `copilot-mcp login` to sign in again."
+    return PermissionDeniedError, "back_end_refused", "The service behind Microsoft Graph refused the sign-in", hint
 
 
 def _minutes_apart(date: str, now: datetime) -> int:

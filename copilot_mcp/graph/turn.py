@@ -23,8 +23,9 @@ class ChatSnapshot:
 
     Attributes:
         conversation: the newest one that held an answer, with the newest state.
-        text: the whole answer so far, as Copilot wrote it; it may rewrite what an earlier snapshot said.
-        final: this is the whole answer.
+        text: the whole answer so far, as Copilot wrote it; it may rewrite what an earlier snapshot said, but an
+            event without text takes nothing away.
+        final: the turn has ended; this is the whole answer, unless the event itself held no text.
     """
 
     conversation: CopilotConversation
@@ -118,7 +119,8 @@ class ChatTurn:
         # Some call a stream JSON and some a body a stream, so the bytes decide.
         whole = self._is_json and not self._reader.is_stream
         final = conversation.is_final(self._prompt) or whole
-        self._text = answer.text if final else self._growth.grown(answer.text)
+        text = self._growth.grown(answer.text) if answer.text and not final else answer.text
+        self._text = text if text.strip() else self._text
         self._latest = conversation.stamped(self.request_id, self.requests_used)
         if final:
             self.ending = "final"

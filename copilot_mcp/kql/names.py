@@ -22,7 +22,8 @@ _SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Nicknames by kind, each with what it stands for. Looked up without regard to case.
+    """Nicknames by kind, each with what it stands for. Looked up without regard to case; one that stands for two
+    things then stands for neither.
 
     Attributes:
         sites: address of the site, for `Path`, or its site collection id, for `SiteID`.
@@ -57,7 +58,9 @@ class Names:
 
     def _for(self, known: Property) -> dict[str, str]:
         if known.match == "path":
-            return {**_addresses(self.sites), **_addresses(self.folders)}
+            folders = _addresses(self.folders)
+            taken = {_key(name) for name in folders}
+            return {name: value for name, value in _addresses(self.sites).items() if _key(name) not in taken} | folders
         if known.name == "SiteID":
             return {name: value for name, value in self.sites.items() if is_guid(value)}
         return dict(self.labels) if known.name == "InformationProtectionLabelId" else {}
@@ -68,5 +71,10 @@ def _addresses(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def _found(names: Mapping[str, str], nickname: str) -> str | None:
-    wanted = " ".join(nickname.split()).casefold()
-    return next((value for name, value in names.items() if name.casefold() == wanted), None)
+    wanted = _key(nickname)
+    found = [value for name, value in names.items() if _key(name) == wanted]
+    return found[0] if len({value.casefold() for value in found}) == 1 else None
+
+
+def _key(name: str) -> str:
+    return " ".join(name.split()).casefold()

@@ -72,10 +72,10 @@ def leads_astray(target: str) -> bool:
         return False
     if scheme[1].casefold() not in ("http", "https"):
         return True
-    return _hides_itshost_of(read)
+    return _hides_its_host(read)
 
 
-def _hides_itshost_of(url: str) -> bool:
+def _hides_its_host(url: str) -> bool:
     """A user name, a missing double slash, backslashes, or a host that is not what it looks like."""
     if not re.match(r"(?i)https?://[^/\\?#]", url):
         return True
@@ -125,12 +125,12 @@ def with_plain_hosts(text: str) -> tuple[str, int]:
         if host[:end].isascii():
             return found[0]
         count += 1
-        return found[0][: -len(host)] + asciihost_of(host[:end]) + host[end:]
+        return found[0][: -len(host)] + _ascii_host(host[:end]) + host[end:]
 
     return _HOST_IN_TEXT.sub(plain, text), count
 
 
-def asciihost_of(host: str) -> str:
+def _ascii_host(host: str) -> str:
     """The host as it is really asked for; percent-encoded where no such host can exist."""
     try:
         return host.encode("idna").decode("ascii")

@@ -7,7 +7,8 @@ are read as meant. An unknown name is refused at any depth, with the nearest rig
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -15,12 +16,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from copilot_mcp.errors import ArgumentError
-from copilot_mcp.server.complaints import complaint
+from copilot_mcp.server.complaints import complaint, path_of
 
 __all__ = ["read_arguments"]
 
 M = TypeVar("M", bound=BaseModel)
 _ABSENT = object()
+_PREFIX_CHARACTERS = 3
 
 
 def read_arguments(model: type[M], raw: Mapping[str, Any]) -> M:
@@ -30,17 +32,38 @@ def read_arguments(model: type[M], raw: Mapping[str, Any]) -> M:
         ArgumentError: One sentence for each problem, naming the argument and the remedy; no library text, and no
             value longer than a word.
     """
-    problems: list[str] = []
+    problems: list[_Problem] = []
     shaped = _object(model, raw, "", problems)
-    if not problems:
-        try:
-            return model.model_validate(shaped)
-        except ValidationError as error:
-            problems = [complaint(model, detail) for detail in error.errors(include_url=False)]
-    raise ArgumentError(" ".join(problems), "Nothing was sent. Correct the arguments and call again.") from None
+    try:
+        request = model.model_validate(shaped)
+        if not problems:
+            return request
+    except ValidationError as error:
+        problems += _further(model, error, problems)
+    sentences = " ".join(each.sentence for each in problems)
+    raise ArgumentError(sentences, "Nothing was sent. Correct the arguments and call again.") from None
 
 
-def _object(model: type[BaseModel], raw: Mapping[str, Any], path: str, problems: list[str]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """What is wrong, in one sentence; `about` is the argument that was left out of the shaped arguments for it."""
+
+    sentence: str
+    about: str = ""
+
+
+def _further(model: type[BaseModel], error: ValidationError, known: Sequence[_Problem]) -> list[_Problem]:
+    """The wrong values, without what only follows from a problem that is known: that its argument is missing."""
+    about = {each.about for each in known}
+    details = [
+        detail
+        for detail in error.errors(include_url=False)
+        if not (detail["type"] == "missing" and path_of(detail["loc"]) in about) and (detail["loc"] or not known)
+    ]
+    return [_Problem(complaint(model, detail)) for detail in details]
+
+
+def _object(model: type[BaseModel], raw: Mapping[str, Any], path: str, problems: list[_Problem]) -> dict[str, Any]:
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
     shaped: dict[str, Any] = {}
     for name, value in raw.items():
@@ -53,18 +76,21 @@ def _object(model: type[BaseModel], raw: Mapping[str, Any], path: str, problems:
     return shaped
 
 
-def _unknown(model: type[BaseModel], fields: Mapping[str, FieldInfo], path: str, name: str) -> str:
+def _unknown(model: type[BaseModel], fields: Mapping[str, FieldInfo], path: str, name: str) -> _Problem:
     from difflib import get_close_matches
 
     where = f"`{path}{name}`"
     lowered = {known.lower(): known for known in fields}
-    near = get_close_matches(name.lower().replace("_", ""), lowered, n=1, cutoff=0.6)
+    given = name.lower().replace("_", "")
+    longer = [known for known in lowered if known.startswith(given)] if len(given) >= _PREFIX_CHARACTERS else []
+    near = sorted(longer, key=len) or get_close_matches(given, lowered, n=1, cutoff=0.6)  # `filter`, `filterExpresion`
     if near:
-        return f"{where} is not an argument; did you mean `{path}{lowered[near[0]]}`?"
+        meant = f"{path}{lowered[near[0]]}"
+        return _Problem(f"{where} is not an argument; did you mean `{meant}`?", meant)
     home = _home(model, name, path)
     if home:
-        return f"{where} is not an argument here; it belongs at `{home}`."
-    return f"{where} is not an argument; known here: {', '.join(fields)}."
+        return _Problem(f"{where} is not an argument here; it belongs at `{home}`.", home)
+    return _Problem(f"{where} is not an argument; known here: {', '.join(fields)}.")
 
 
 def _home(model: type[BaseModel], name: str, path: str) -> str:
@@ -82,7 +108,7 @@ def _home(model: type[BaseModel], name: str, path: str) -> str:
     return ""
 
 
-def _value(annotation: Any, value: Any, path: str, problems: list[str]) -> Any:
+def _value(annotation: Any, value: Any, path: str, problems: list[_Problem]) -> Any:
     """`value` in the form that `annotation` declares where that is plain; else unchanged, for pydantic to refuse."""
     core, many = _core(annotation)
     if value is None:
@@ -97,7 +123,7 @@ def _value(annotation: Any, value: Any, path: str, problems: list[str]) -> Any:
         members = _members(core, value)
         return value if members is None else _object(core, members, f"{path}.", problems)
     if core in (int, float) and isinstance(value, bool):  # pydantic would read true as 1
-        problems.append(f"`{path}` must be a {'whole ' if core is int else ''}number.")
+        problems.append(_Problem(f"`{path}` must be a {'whole ' if core is int else ''}number.", path))
         return _ABSENT
     return _scalar(core, value)
 

@@ -32,7 +32,7 @@ from copilot_mcp.server.sign_in import SignIn, needs_sign_in, sign_in
 from copilot_mcp.tools import SIMULATED, Tool, ToolContext, ToolResult, inert_text
 from copilot_mcp.tools.consent import tools_closed_without
 
-__all__ = ["BoundTool", "ContextFactory", "bind"]
+__all__ = ["BoundTool", "ContextFactory", "bind", "refusal_result"]
 
 logger = logging.getLogger(__name__)
 
@@ -72,20 +72,24 @@ class BoundTool(SdkTool):
             closed = _closed_tools(error)
             text = f"{error} Closed until then: {', '.join(closed)}." if closed else str(error)
             facts = error.details() | ({"closedTools": list(closed)} if closed else {})
-            return self._refusal(text, facts, said=getattr(error, "partial_text", ""))
+            return refusal_result(text, facts, simulated=self.simulated, said=getattr(error, "partial_text", ""))
         except Exception as error:
             outcome = "internal"
             _log_crash(self.name, error)
-            return self._refusal(
+            return refusal_result(
                 f"copilot-mcp failed inside {self.name} ({type(error).__name__}). This is a defect of copilot-mcp; "
                 "its log says where. Other calls are not affected.",
                 {"kind": "internal"},
+                simulated=self.simulated,
             )
         finally:
             logger.info("%s: %s in %.0f ms", self.name, outcome, (time.perf_counter() - started) * 1000)
 
     async def _called(self, arguments: dict[str, Any], context: Context[Any, Any]) -> ToolResult | InputRequiredResult:
-        """The tool's result; where a sign-in is all that is missing, that of a second try after it."""
+        """The tool's result; where a sign-in is all that is missing, that of a second try after it.
+
+        No second try follows a chat turn, whatever became of it.
+        """
         request = read_arguments(self.tool.request, arguments)
         handle = partial(self.tool.handle, request, self.make_context(_progress(context)))
         try:
@@ -110,15 +114,6 @@ class BoundTool(SdkTool):
             result = result.model_copy(update={"tenant": SIMULATED})
             text = f"{text}{' ' if in_line else _BLANK_LINE}({SIMULATED}: not Microsoft 365)"
         return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=result.structured())
-
-    def _refusal(self, text: str, facts: dict[str, Any], *, said: str = "") -> CallToolResult:
-        """`said` is what the service wrote before or instead of answering: quoted, so that nothing is lost."""
-        text = f"{text} [{facts['kind']}]"
-        if self.simulated:
-            text = f"{text} ({SIMULATED}: not Microsoft 365)"
-        if said.strip():
-            text = f"{text}\n\nThe service had written:\n{quoted(inert_text(said).strip())}"
-        return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta={ERROR_META: facts})
 
 
 def bind(
@@ -154,6 +149,19 @@ def bind(
         simulated=simulated,
         text=text,
     )
+
+
+def refusal_result(text: str, facts: dict[str, Any], *, simulated: bool, said: str = "") -> CallToolResult:
+    """An error as MCP content: its text, its kind, and the facts beside it.
+
+    `said` is what the service wrote before or instead of answering: quoted, so that nothing is lost.
+    """
+    text = f"{text} [{facts['kind']}]"
+    if simulated:
+        text = f"{text} ({SIMULATED}: not Microsoft 365)"
+    if said.strip():
+        text = f"{text}\n\nThe service had written:\n{quoted(inert_text(said).strip())}"
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta={ERROR_META: facts})
 
 
 def _client(context: Context[Any, Any]) -> tuple[str, str]:

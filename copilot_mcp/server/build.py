@@ -12,6 +12,7 @@ from copilot_mcp import __version__
 from copilot_mcp.server.bind import bind
 from copilot_mcp.server.resources import add_resources
 from copilot_mcp.server.sign_in import SignIn
+from copilot_mcp.server.unknown_tool import Server
 from copilot_mcp.settings import Settings
 from copilot_mcp.tools import TOOLS, KnownNames, OpenTurns, ToolContext
 from copilot_mcp.tools.catalogue import Catalogue
@@ -78,10 +79,10 @@ def build_server(
         given = (services.graph, settings, now, monotonic, progress, names)
         return ToolContext(*given, sleep, services.identity, services.turns, services.quota)
 
-    title = "Microsoft 365 Copilot" + (" (simulated tenant)" if settings.simulated else "")
-    server: MCPServer[Any] = MCPServer(
+    server = Server(
+        simulated=settings.simulated,
         name="copilot-mcp",
-        title=title,
+        title="Microsoft 365 Copilot" + (" (simulated tenant)" if settings.simulated else ""),
         version=__version__,
         instructions=INSTRUCTIONS,
         tools=[

@@ -5,7 +5,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-__all__ = ["complaint"]
+__all__ = ["complaint", "path_of"]
 
 _WANTED = {
     "string": "a string",
@@ -23,7 +23,7 @@ _SHOWN_BELOW = 10**12
 
 def complaint(model: type[BaseModel], detail: ErrorDetails) -> str:
     """Say what `detail`, an error of validating `model`, means to whoever wrote the arguments."""
-    where = f"`{_path(detail['loc'])}`" if detail["loc"] else "The arguments"
+    where = f"`{path_of(detail['loc'])}`" if detail["loc"] else "The arguments"
     kind, limits = detail["type"], detail.get("ctx", {})
     if kind == "missing":
         return f"{where} is missing{_about(model, detail['loc'])}."
@@ -31,7 +31,7 @@ def complaint(model: type[BaseModel], detail: ErrorDetails) -> str:
         words = str(limits["error"])
         if words.startswith("."):  # about a member: the path goes on where ours ends
             member, _, words = words.partition(" ")
-            where = f"`{_path(detail['loc'])}{member}`"
+            where = f"`{path_of(detail['loc'])}{member}`"
         return f"{where} {words}"
     if kind == "literal_error":
         return f"{where} is {_shown(detail['input'])}; it must be one of {limits['expected']}."
@@ -58,7 +58,8 @@ def _too_long(where: str, kind: str, value: Any, limits: dict[str, Any]) -> str:
     return f"{where} has {len(value):,} {unit}; at most {limits['max_length']:,} are allowed."
 
 
-def _path(loc: tuple[int | str, ...]) -> str:
+def path_of(loc: tuple[int | str, ...]) -> str:
+    """A place in the arguments as our sentences name it: `connections[0].connectionId`."""
     path = ""
     for part in loc:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part

@@ -77,9 +77,8 @@ class SignInPendingError(AuthenticationRequiredError):
 
 def needs_sign_in(error: CopilotMcpError) -> bool:
     """Whether a new sign-in is the remedy, after which the call is made again; never that of a turn already sent."""
-    if isinstance(error, AuthenticationRequiredError):
-        return not error.after_turn
-    return isinstance(error, PermissionDeniedError) and error.kind in _CURED_KINDS
+    cured = isinstance(error, PermissionDeniedError) and error.kind in _CURED_KINDS
+    return not error.after_turn and (cured or isinstance(error, AuthenticationRequiredError))
 
 
 async def sign_in(

@@ -9,11 +9,13 @@ from copilot_mcp.simulator.replies import Reply
 __all__ = ["spoilt_batch"]
 
 
-def spoilt_batch(reply: Reply, faults: Sequence[Fault], refuse: Callable[[int, str, str], Reply]) -> Reply:
-    """The envelope as the faults want it; `refuse` makes Graph's error shape."""
+def spoilt_batch(
+    reply: Reply, faults: Sequence[Fault], refuse: Callable[[int, str, str], Reply], order: Sequence[str]
+) -> Reply:
+    """The envelope as the faults want it; `refuse` makes Graph's error shape, `order` are the ids in the requests."""
     if not faults:
         return reply
-    responses: list[dict[str, Any]] = sorted(reply.body["responses"], key=lambda each: str(each["id"]))
+    responses: list[dict[str, Any]] = sorted(reply.body["responses"], key=lambda each: order.index(str(each["id"])))
     for fault in faults:
         if not responses:
             break

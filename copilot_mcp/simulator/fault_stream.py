@@ -11,7 +11,7 @@ from copilot_mcp.simulator.faults import Fault
 __all__ = ["Ending", "framed", "planned"]
 
 Event = dict[str, Any]
-_ERROR: Final = {"error": {"code": "InternalServerError", "message": "The turn failed after it had begun."}}
+_FAILED: Final = "The turn failed after it had begun."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,27 @@ def planned(events: Sequence[Event], faults: Sequence[Fault]) -> tuple[list[Even
             case "disengaged_event":
                 kept = [*kept[: place - 1], *({**event, "state": DISENGAGED} for event in kept[place - 1 :])]
             case "stream_error":
-                kept = [*kept[: place - 1], _ERROR]
+                kept = [*kept[: place - 1], _error(fault)]
             case "no_final":
                 kept = [event for event in kept if event is not events[-1]]
+            case "empty_final":
+                kept = [_without_text(event) if len(event.get("messages", ())) > 1 else event for event in kept]
             case "cut_stream" | "reset_stream" | "cut_event":
                 kept = kept[:place]
                 half = half or fault.name == "cut_event"
                 reset = reset or fault.name == "reset_stream"
     return kept, Ending(half, reset)
+
+
+def _error(fault: Fault) -> Event:
+    """The error object; with a status, that of the service behind, which only the message names."""
+    behind = "" if fault.status is None else f" Status = {fault.status}"
+    return {"error": {"code": "InternalServerError", "message": f"{_FAILED}{behind}"}}
+
+
+def _without_text(event: Event) -> Event:
+    *before, answer = event["messages"]
+    return {**event, "messages": [*before, {**answer, "text": "", "adaptiveCards": [], "attributions": []}]}
 
 
 def _place(fault: Fault, events: Sequence[Event]) -> int:
@@ -83,5 +96,5 @@ def _with_line_breaks(event: Event, text: str) -> str:
 
 
 def _cards(event: Event) -> Iterator[dict[str, Any]]:
-    for message in event["messages"]:
+    for message in event.get("messages", ()):  # an error object has none
         yield from message["adaptiveCards"]

@@ -88,9 +88,10 @@ FAULTS: Final[Mapping[str, FaultKind]] = {
         "turns",
         {
             "refusal": "403 whose body is a conversation that explains itself",
-            "wrapped_refusal": "500 that wraps the 403 of a back end",
+            "wrapped_refusal": "500 that wraps the `status` (403) of a back end",
             "conversation_gone": "404, the conversation is forgotten",
         },
+        options={"wrapped_refusal": ("status",)},
     ),
     **_stage("answer", "entra", {"entra_down": "503 with an HTML page from the sign-in service"}),
     **_stage(
@@ -133,9 +134,10 @@ FAULTS: Final[Mapping[str, FaultKind]] = {
             "cut_stream": "ends after event `at`, before the final one",
             "cut_event": "ends in the middle of event `at`",
             "reset_stream": "the connection is reset after event `at`",
-            "stream_error": "an error object instead of event `at`",
+            "stream_error": "an error object instead of event `at`; its message may name the `status` of a back end",
             "disengaged_event": "from event `at` on the state is disengagedForRai",
             "no_final": "the final event is missing",
+            "empty_final": "the answer in the final event has no text",
             "deltas": "growing events carry only what is new",
             "rewrites": "one event takes back words already sent",
             "crlf": "CRLF line ends and comment lines",
@@ -146,7 +148,10 @@ FAULTS: Final[Mapping[str, FaultKind]] = {
             "line_breaks": "real line breaks inside the final event",
             "whole_body": "one JSON conversation instead of a stream",
         },
-        options=dict.fromkeys(("cut_stream", "cut_event", "reset_stream", "stream_error", "disengaged_event"), ("at",)),
+        options={
+            **dict.fromkeys(("cut_stream", "cut_event", "reset_stream", "disengaged_event"), ("at",)),
+            "stream_error": ("at", "status"),
+        },
     ),
     **_stage(
         "body",

@@ -61,12 +61,14 @@ class Fault:
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """A fault with the dice that were made for it."""
+    """A fault with the dice that were made for it. `asked` is the one that `add` handed out, `fault` what is left."""
 
-    fault: Fault
+    asked: Fault
+    fault: Fault = field(init=False)
     dice: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
+        self.fault = self.asked
         self.dice = random.Random(self.fault.seed)
 
 
@@ -147,9 +149,9 @@ class Faults:
             raise ValueError(f"no such user: {fault.user}; there are {', '.join(self._people)}")
 
     def drop(self, fault: Fault) -> None:
-        """Forget one fault, if it still waits."""
+        """Forget one fault as `add` or `waiting` gave it, if any of it still waits."""
         with self._lock:
-            self._waiting = [each for each in self._waiting if each.fault is not fault]
+            self._waiting = [each for each in self._waiting if fault is not each.asked and fault is not each.fault]
 
     def clear(self) -> None:
         """Forget every fault."""

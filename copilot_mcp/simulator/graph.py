@@ -127,7 +127,8 @@ class Graph:
         match call.operation:
             case "batch":
                 reply = run_batch(body, self._item(call, user, scopes), _refuser(call.ids))
-                return spoilt_batch(reply, self.faults.take("batch", "batch", user.key), _refuser(call.ids))
+                order = [str(each["id"]) for each in body["requests"]]
+                return spoilt_batch(reply, self.faults.take("batch", "batch", user.key), _refuser(call.ids), order)
             case "retrieval":
                 return self._retrieve(call.version, user, scopes, body)
         _require(scopes, CHAT_SCOPES)

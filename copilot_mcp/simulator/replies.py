@@ -91,6 +91,8 @@ def fault_reply(fault: Fault, ids: RequestIds) -> Reply:
     if fault.name == "refusal":
         return Reply(403, _explaining_conversation(ids))
     status, code, message = _REFUSALS[fault.name]
+    if fault.name == "wrapped_refusal" and fault.status is not None:
+        message = _WRAPPED.format(fault.status)
     retry = _retry_after(fault, ids)
     if fault.form != "json":
         page = html_page(status, "The service cannot be reached") if fault.form == "html" else Reply(status, text="")
@@ -114,6 +116,7 @@ _WAITS: Mapping[str, str] = {
     "throttled_negative": "-5",
     "throttled_huge": "1000000000",
 }
+_WRAPPED = "Got Non-2xx response from the chat service. Status = {}"
 _THROTTLED = (429, "TooManyRequests", "Too many requests; wait and try again.")
 _REFUSALS: Mapping[str, tuple[int, str, str]] = {
     "unauthorized": (401, "InvalidAuthenticationToken", "Continuous access evaluation resulted in a refusal."),
@@ -133,7 +136,7 @@ _REFUSALS: Mapping[str, tuple[int, str, str]] = {
     "wrapped_refusal": (
         500,
         "internalServerError",
-        "Got Non-2xx response from the chat service. Status = 403 (Forbidden)",
+        _WRAPPED.format("403 (Forbidden)"),
     ),
     "bad_gateway": (502, "BadGateway", "The back end gave no proper answer."),
     "unavailable": (503, "ServiceUnavailable", "The service is temporarily unavailable."),

@@ -22,6 +22,10 @@ _CUT = (
     "The stream was cut before its end: this is what had arrived. The turn was not sent again; ask in a follow-up for "
     "the rest."
 )
+_EMPTY_END = (
+    "The last event held no text: this is what had arrived before it, and may not be all. The turn was not sent again; "
+    "ask in a follow-up for the rest."
+)
 _DISENGAGED = (
     "The responsible-AI filter closed this conversation: it takes no further turns. Start a new one without "
     "conversationId."
@@ -66,18 +70,28 @@ class ChatResult(ToolResult):
     notes: list[str]
 
 
-def result_of(turn: Turn, conversation: "CopilotConversation", complete: bool, text: str = "") -> ChatResult:
+def result_of(
+    turn: Turn,
+    conversation: "CopilotConversation",
+    complete: bool,
+    text: str = "",
+    worded: "CopilotConversation | None" = None,
+) -> ChatResult:
     """The published form of the last thing the service said about `turn`.
 
-    `text` is the answer where the last event did not repeat the whole of it.
+    `text` is the answer where the last event did not repeat the whole of it; `worded` is the last event with
+    a text, which stands for the answer where later ones held none; it then counts as incomplete.
 
     Raises:
         GraphError: There is no answer in it; `disengaged` when the service closed the conversation.
     """
     message = conversation.answer(turn.prompt)
-    if message is None or not message.text.strip():
+    emptied = message is not None and not message.text.strip()
+    if message is None or (emptied and not text.strip()):
         raise _no_answer(turn, conversation, complete)
-    return _result(turn, conversation, text, () if complete else (_CUT,), complete=complete)
+    note = _EMPTY_END if complete and emptied else _CUT
+    whole = complete and not emptied
+    return _result(turn, conversation, text, () if whole else (note,), complete=whole, worded=worded)
 
 
 def pending_result(turn: Turn, conversation: "CopilotConversation | None", text: str, pending_turn: str) -> ChatResult:
@@ -97,8 +111,11 @@ def _result(
     *,
     complete: bool,
     pending_turn: str | None = None,
+    worded: "CopilotConversation | None" = None,
 ) -> ChatResult:
     message = conversation.answer(turn.prompt) if conversation else None
+    if message and not message.text.strip() and worded:
+        message = worded.answer(turn.prompt)
     read = inert_answer(message.model_copy(update={"text": text or message.text})) if message else None
     answer, label = read or (None, None)
     closed = (_DISENGAGED,) if conversation and conversation.disengaged else ()

@@ -87,6 +87,7 @@ async def _ask(turn: OpenTurn, *, request: ChatRequest, body: ChatBody, context:
     try:
         await _send(graph, turn, turn.conversation_id, body, context)
     except GraphError as error:
+        error.after_turn = True
         if request.conversation_id is None and error.kind != "conversation_gone":
             error.hint = f"{error.hint} The conversation is {turn.conversation_id}.".strip()
         raise
@@ -115,7 +116,7 @@ def _whole(turn: OpenTurn, asked: Turn) -> ChatResult:
             "The stream ended before an answer began. The turn may have been recorded; it was not sent again.",
             f"Ask in conversation {asked.conversation_id} whether the question arrived, before asking it again.",
         )
-    return result_of(asked, turn.conversation, turn.complete, turn.text)
+    return result_of(asked, turn.conversation, turn.complete, turn.text, turn.worded)
 
 
 def _not_asked(turn: OpenTurn, context: ToolContext) -> ServiceUnavailableError:

@@ -35,11 +35,12 @@ def where_offered(api: Literal["chat", "retrieval"], handle: Handle[RequestT, Re
         try:
             return await handle(request, context)
         except PermissionDeniedError as error:
-            if state == "maybe":
-                error.hint = (
-                    f"{error.hint} Microsoft's pages disagree on whether this API exists in the cloud {cloud.name}, "
-                    "which may be the reason."
-                )
+            doubt = (
+                f"Microsoft's pages disagree on whether this API exists in the cloud {cloud.name}, which may be the "
+                "reason."
+            )
+            if state == "maybe" and doubt not in error.hint:  # the error of a kept turn is raised at each fetch
+                error.hint = f"{error.hint} {doubt}"
             raise
 
     return offered

@@ -1,5 +1,6 @@
 """build_filter: make, check or explain a `filterExpression`, offline."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -188,14 +189,29 @@ def _result(found: Findings, repairs: list[str], properties: "Properties", conte
 
 def render(result: BuildFilterResult) -> str:
     """The text half: the expression in a code block, what it finds, then what was changed or found."""
-    lines = [f"Valid. filterExpression:\n```\n{result.filter_expression}\n```"] if result.valid else ["Not valid."]
+    lines = ["Not valid."]
+    if result.filter_expression is not None:
+        fence = _fence(result.filter_expression, 3)
+        lines = [f"Valid. filterExpression:\n{fence}\n{result.filter_expression}\n{fence}"]
     lines.append(result.explanation)
     lines += [f"- repaired: {repair}" for repair in result.repairs]
     for found in result.diagnostics:
         place = f"{found.start}-{found.end}"
-        remedy = f" Write: `{found.suggestion}`" if found.suggestion else ""
+        remedy = f" Write: {_code(found.suggestion)}" if found.suggestion else ""
         lines.append(f"- {found.severity} {found.code} at {place}: {found.message}{remedy}")
     return "\n".join(lines)
+
+
+def _fence(text: str, least: int) -> str:
+    """Backticks that nothing inside `text` can end."""
+    return "`" * max(least, 1 + max(map(len, re.findall("`+", text)), default=0))
+
+
+def _code(text: str) -> str:
+    """A code span around `text`."""
+    fence = _fence(text, 1)
+    blank = " " if "`" in (text[0], text[-1]) else ""
+    return f"{fence}{blank}{text}{blank}{fence}"
 
 
 DESCRIPTION = """\

@@ -19,25 +19,29 @@ class KnownNames:
     def __init__(self, configured: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self._configured = configured or {}
         self._lock = threading.Lock()
-        self._labels: dict[str, str | None] = {}
+        self._labels: dict[str, tuple[str, str | None]] = {}
 
     def learn_label(self, name: str, label_id: str) -> None:
-        """Remember the id of a label by its name; a name that two ids bear stands for neither."""
+        """Remember the id of a label by its name, in whatever case; one that two ids bear stands for neither."""
         name = " ".join(name.split())
         if not name or not label_id:
             return
         with self._lock:
-            if name in self._labels:
-                known = self._labels[name]
-                self._labels[name] = known if known == label_id else None
+            key = name.casefold()
+            if key in self._labels:
+                first, known = self._labels[key]
+                same = known is not None and known.casefold() == label_id.casefold()
+                self._labels[key] = (first, known if same else None)
             elif len(self._labels) < MAX_LABELS:
-                self._labels[name] = label_id
+                self._labels[key] = (name, label_id)
 
     def current(self) -> "Names":
         """All of them now; what the settings say comes before what was seen."""
         from copilot_mcp.kql import NAME_KINDS, Names
 
         kinds = {kind: dict(self._configured.get(kind, {})) for kind in NAME_KINDS}
+        configured = {" ".join(name.split()).casefold() for name in kinds["labels"]}
         with self._lock:
-            seen = {name: label_id for name, label_id in self._labels.items() if label_id is not None}
-        return Names(**{**kinds, "labels": {**seen, **kinds["labels"]}})
+            seen = [row for key, row in self._labels.items() if key not in configured]
+        labels = {name: label_id for name, label_id in seen if label_id is not None}
+        return Names(**{**kinds, "labels": labels | kinds["labels"]})

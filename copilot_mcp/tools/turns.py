@@ -36,10 +36,12 @@ class OpenTurn:
 
     Attributes:
         id: what `pendingTurn` says; unguessable, and of use to its own person only.
-        stage: `opening` (signing in), `queued` (behind other turns), then `asked`: from here on it counts as sent.
+        stage: `opening` (signing in, or starting the conversation), `queued` (behind other turns), then `asked`: from
+            here on it counts as sent.
         asked: what was asked; known when `stage` says so.
         text: the answer so far.
         conversation: the newest state of the conversation that held an answer.
+        worded: the newest state whose answer had a text.
         complete: the final event came.
         error: why there is no answer.
         watchers: calls that wait for it now.
@@ -53,6 +55,7 @@ class OpenTurn:
         self.asked: Turn | None = None
         self.text = ""
         self.conversation: CopilotConversation | None = None
+        self.worded: CopilotConversation | None = None
         self.complete = False
         self.error: Exception | None = None
         self.watchers = 0
@@ -68,7 +71,9 @@ class OpenTurn:
     def grow(self, conversation: "CopilotConversation", text: str) -> None:
         """Take the answer so far, and wake who waits for it."""
         self.conversation = conversation
-        self.text = text
+        self.text = text or self.text
+        answer = conversation.answer(self.asked.prompt) if self.asked else None
+        self.worded = conversation if answer and answer.text.strip() else self.worded
         self._wake()
 
     def cancel(self) -> None:
@@ -145,6 +150,7 @@ class OpenTurns:
             while self._must_wait(turn):
                 turn.stage = "queued"
                 await self._freed.wait()
+            turn.stage = "opening"
             self._running.append(turn)
         finally:
             self._queued.remove(turn)

@@ -99,6 +99,22 @@ def test_wrapped_refusal_is_most_likely_a_licence() -> None:
     assert (streamed.kind, streamed.certainty) == ("licence", "likely")
 
 
+@pytest.mark.parametrize("in_stream", [False, True])
+def test_wrapped_401_is_no_rejected_token_and_warns_of_the_traces_of_a_turn(in_stream: bool) -> None:
+    body = {"error": {"code": "x", "message": "Status = 401 (Unauthorized)"}}
+    if in_stream:
+        error = stream_refusal(body, now=NOW)
+    else:
+        error = refusal(Answer(500, {}, body), now=NOW, on_conversation=True, access=Access(("Chat.Read",)))
+    assert (type(error), error.kind, error.who) == (PermissionDeniedError, "back_end_refused", "user")
+    assert error.status == (200 if in_stream else 500)
+    assert error.message.startswith("The service behind Microsoft Graph refused the sign-in (")
+    assert error.hint == (
+        "Try later. The chat turn may have been recorded: do not send it again as it is. If it stays so, run "
+        "`copilot-mcp login` to sign in again."
+    )
+
+
 def test_401_of_a_computer_whose_clock_is_wrong_says_so() -> None:
     date = format_datetime(NOW - timedelta(minutes=20), usegmt=True)
     error = refusal(Answer(401, {"date": date}, None), now=NOW)

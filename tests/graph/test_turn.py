@@ -65,6 +65,26 @@ def shown(seen: list[ChatSnapshot]) -> list[tuple[str, bool]]:
     return [(snapshot.text, snapshot.final) for snapshot in seen]
 
 
+async def test_events_without_text_take_nothing_away(wire: Any) -> None:
+    empty = event(PROMPT, "", turns=1, title=PROMPT)
+    seen, turn = await snapshots(wire, Body(event("Ines"), event(""), event("Ines keeps"), event(" \n"), empty))
+    assert shown(seen) == [
+        ("Ines", False),
+        ("Ines", False),
+        ("Ines keeps", False),
+        ("Ines keeps", False),
+        ("Ines keeps", True),
+    ]
+    assert turn.complete
+
+
+async def test_an_error_after_an_empty_event_hands_out_the_text_before(wire: Any) -> None:
+    failed = b'data: {"error": {"code": "x"}}\n\n'
+    with pytest.raises(ServiceUnavailableError) as caught:
+        await snapshots(wire, Body(event("Ines keeps"), event(""), failed))
+    assert caught.value.partial_text == "Ines keeps"
+
+
 @pytest.mark.parametrize("size", [1, 37, 100_000])
 async def test_snapshots_grow_until_the_final_one(wire: Any, stream_bytes: bytes, size: int) -> None:
     pieces = [stream_bytes[start : start + size] for start in range(0, len(stream_bytes), size)]

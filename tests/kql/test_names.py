@@ -85,3 +85,16 @@ def test_long_lists_of_names_are_cut_in_advice(site: Properties, now: datetime) 
 
 def test_names_as_data_leave_empty_kinds_out() -> None:
     assert Names(labels={"A": LABEL_ID}).as_dict() == {"labels": {"A": LABEL_ID}}
+
+
+def test_a_name_that_stands_for_two_things_stands_for_neither(site: Properties, now: datetime) -> None:
+    label = Condition("InformationProtectionLabelId", "equals", ["SECRET"])
+    for second, text in ((SITE_ID, None), (LABEL_ID.upper(), f'InformationProtectionLabelId="{LABEL_ID}"')):
+        names = Names(labels={"Secret": LABEL_ID, "secret": second})
+        assert build(Group(all=[label]), site, now=now, names=names).text == text
+
+
+def test_a_folder_comes_before_a_site_of_the_same_name(site: Properties, now: datetime) -> None:
+    names = Names(sites={"HR": HR}, folders={"hr": f"{HR}/Policies"})
+    group = Group(all=[Condition("Path", "startsWith", ["Hr"])])
+    assert build(group, site, now=now, names=names).text == f'Path:"{HR}/Policies/"'

@@ -3,11 +3,12 @@
 from typing import Any, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from copilot_mcp.errors import ArgumentError
 from copilot_mcp.server.arguments import read_arguments
+from copilot_mcp.tools.retrieve import RetrieveRequest
 
 
 class Arguments(BaseModel):
@@ -107,6 +108,9 @@ def test_forms_that_models_write_are_read_as_meant(given: dict[str, Any], meant:
     [
         ({"quieryString": "x"}, "`quieryString` is not an argument; did you mean `queryString`?"),
         ({"query_string": "x"}, "`query_string` is not an argument; did you mean `queryString`?"),
+        ({"query": "x"}, "`query` is not an argument; did you mean `queryString`?"),
+        ({"conf": {}}, "`conf` is not an argument; did you mean `configuration`?"),
+        ({"co": 1}, "`co` is not an argument; known here: message,"),
         ({"connectionId": "A"}, "it belongs at `configuration.externalItem.connections[].connectionId`."),
         ({"zzz": 1}, "`zzz` is not an argument; known here: message, queryString, dataSource,"),
         ({"message": {"text": "hi", "texxt": "x"}}, "`message.texxt` is not an argument; did you mean `message.text`?"),
@@ -160,6 +164,42 @@ def test_every_problem_is_named_at_once() -> None:
     with pytest.raises(ArgumentError) as caught:
         read(count=0, enabled="maybe")
     assert caught.value.message == "`count` is 0; it must be 1 to 25. `enabled` must be true or false."
+
+
+def test_an_unknown_name_hides_no_wrong_value() -> None:
+    with pytest.raises(ArgumentError) as caught:
+        read_arguments(Request, {"mesage": "hello", "queryString": "12345678901", "dataSource": "drive", "at": True})
+    assert caught.value.message == (
+        "`mesage` is not an argument; did you mean `message`? `at` is not an argument; known here: message, "
+        "queryString, dataSource, count, atLeast, atMost, enabled, names, configuration, place, checked, whole. "
+        "`queryString` has 11 characters; at most 10 are allowed. "
+        "`dataSource` is \"drive\"; it must be one of 'sharePoint' or 'oneDriveBusiness'."
+    )
+
+
+def test_what_follows_from_a_named_problem_is_not_said() -> None:
+    class Counted(Arguments):
+        count: int
+
+        @model_validator(mode="after")
+        def _whole(self) -> "Counted":
+            raise ValueError("say nothing useful without the argument that was misspelt.")
+
+    for given, sentence in (
+        ({"count": True}, "`count` must be a whole number."),
+        ({"coumt": 1}, "`coumt` is not an argument; did you mean `count`?"),
+        ({"count": 1, "zzz": 1}, "`zzz` is not an argument; known here: count."),
+    ):
+        with pytest.raises(ArgumentError) as caught:
+            read_arguments(Counted, given)
+        assert caught.value.message == sentence
+
+
+def test_filter_leads_to_the_filter_expression_of_a_retrieval() -> None:
+    with pytest.raises(ArgumentError) as caught:
+        read_arguments(RetrieveRequest, {"queryString": "", "dataSource": "bogus", "filter": "x"})
+    assert "`filter` is not an argument; did you mean `filterExpression`? `queryString` is " in caught.value.message
+    assert '`dataSource` is "bogus"; it must be one of ' in caught.value.message
 
 
 def test_deep_json_text_is_not_parsed_for_ever() -> None:

@@ -9,7 +9,13 @@ from mcp import Client
 from mcp.server import MCPServer
 from mcp.types import Implementation, TextContent
 
-from copilot_mcp.errors import AuthenticationError, FilterError, PermissionDeniedError, ThrottledError
+from copilot_mcp.errors import (
+    AuthenticationError,
+    AuthenticationRequiredError,
+    FilterError,
+    PermissionDeniedError,
+    ThrottledError,
+)
 from copilot_mcp.server.bind import bind
 from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator
@@ -43,7 +49,13 @@ def tool(handle: Handle) -> Tool[Any, Any]:
 
 
 async def call(
-    handle: Handle, era: Any, *, simulated: bool = False, host: tuple[str, str] = ("probe", "1"), text: Any = "auto"
+    handle: Handle,
+    era: Any,
+    *,
+    simulated: bool = False,
+    host: tuple[str, str] = ("probe", "1"),
+    text: Any = "auto",
+    person: Any = None,
 ) -> Any:
     async def no_graph() -> Any:
         raise AssertionError
@@ -51,7 +63,8 @@ async def call(
     def context(progress: Any) -> ToolContext:
         return ToolContext(no_graph, Settings(), lambda: None, lambda: 0.0, progress)
 
-    server: MCPServer[Any] = MCPServer("probe", tools=[bind(tool(handle), context, simulated=simulated, text=text)])
+    bound = bind(tool(handle), context, simulated=simulated, text=text, person=person)
+    server: MCPServer[Any] = MCPServer("probe", tools=[bound])
     async with Client(server, mode=era, client_info=Implementation(name=host[0], version=host[1])) as client:
         return await client.call_tool("probe", {"dataSource": "sharePoint"})
 
@@ -199,3 +212,27 @@ async def test_a_missing_permission_names_the_tools_it_closes(
     result = await call(handle, era)
     assert result.content[0].text == f"Not granted. Ask. Closed until then: copilot_chat. [{kind}]"
     assert result.meta["copilot-mcp/error"]["closedTools"] == ["copilot_chat"]
+
+
+@pytest.mark.parametrize(
+    "error", [AuthenticationRequiredError("Signed out."), PermissionDeniedError("Refused.", kind="token_rejected")]
+)
+@pytest.mark.parametrize("after_turn", [False, True])
+async def test_no_call_is_made_again_after_a_turn(era: Any, error: Any, after_turn: bool) -> None:
+    calls: list[str] = []
+
+    class Person:
+        async def start(self, scopes: Any) -> None:
+            calls.append("sign-in")
+
+        async def greeting(self) -> str:
+            return ""
+
+    async def handle(request: BuildFilterRequest, context: ToolContext) -> Answer:
+        calls.append("call")
+        error.after_turn = after_turn
+        raise error
+
+    result = await call(handle, era, person=Person())
+    assert result.meta["copilot-mcp/error"]["kind"] == error.kind
+    assert calls == (["call"] if after_turn else ["call", "sign-in", "call"])

@@ -147,3 +147,33 @@ async def test_without_a_client_id_the_graph_tools_name_the_setting(real: MCPSer
     assert "COPILOT_MCP_CLIENT_ID" in refused.content[0].text
     assert (refused.meta or {})["copilot-mcp/error"] == {"kind": "settings"}
     assert "tenant" not in (free.structured_content or {})
+
+
+THE_TOOLS = "The tools are copilot_chat, copilot_retrieve, build_filter."
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("copilot_chatt", f"There is no tool copilot_chatt. Nothing was sent. Did you mean copilot_chat? {THE_TOOLS}"),
+        ("Retrieve", f"There is no tool Retrieve. Nothing was sent. Did you mean copilot_retrieve? {THE_TOOLS}"),
+        (
+            "m365.copilot_chat",
+            f"There is no tool m365.copilot_chat. Nothing was sent. Did you mean copilot_chat? {THE_TOOLS}",
+        ),
+        ("zzz", f"There is no tool zzz. Nothing was sent. {THE_TOOLS}"),
+        ("", f"There is no tool of that name. Nothing was sent. {THE_TOOLS}"),
+        ("z\nz" * 99, f"There is no tool of that name. Nothing was sent. {THE_TOOLS}"),
+    ],
+)
+@pytest.mark.parametrize("simulated", [False, True])
+async def test_a_tool_that_does_not_exist_is_answered_with_those_that_do(
+    era: Any, name: str, sentence: str, simulated: bool
+) -> None:
+    settings = Settings(simulated=simulated)
+    async with Client(build_server(GraphServices(settings), settings), mode=era) as client:
+        result = await client.call_tool(name, {"message": "Hello"})
+    mark = " (simulated tenant: not Microsoft 365)" if simulated else ""
+    assert result.is_error
+    assert [each.text for each in result.content] == [f"{sentence} [unknown_tool]{mark}"]
+    assert (result.meta or {})["copilot-mcp/error"] == {"kind": "unknown_tool"}

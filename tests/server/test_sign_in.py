@@ -313,3 +313,26 @@ async def test_turn_that_was_refused_is_not_sent_again_by_a_sign_in(
     again = await client.call_tool("copilot_chat", asked)
     assert not again.is_error
     assert simulator.received["chatOverStream"] == 2
+
+
+@pytest.mark.parametrize(
+    ("spec", "read"),
+    [
+        ("stream_error,status=401", 1),
+        ("wrapped_refusal@chatOverStream,status=401", 1),
+        ("unauthorized@chatOverStream,times=always", 0),
+    ],
+)
+async def test_turn_that_was_sent_leads_to_no_sign_in_and_no_second_turn(
+    open_client: Any, simulator: Simulator, person: Person, spec: str, read: int
+) -> None:
+    client = await open_client(asks=True)
+    asked = {"message": "How long is parental leave?"}
+    begun = await client.call_tool("copilot_chat", asked)
+    asked["conversationId"] = begun.structured_content["conversationId"]
+    simulator.faults.add_spec(spec)
+    simulator.clear_trace()
+    told = facts(await client.call_tool("copilot_chat", asked))
+    assert (told["kind"] == "back_end_refused") is bool(read)
+    statuses = [entry["status"] for entry in simulator.trace if entry["operation"] == "chatOverStream"]
+    assert (len(person.asked), len([status for status in statuses if status != 401])) == (1, read)

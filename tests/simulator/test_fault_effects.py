@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
@@ -173,6 +173,25 @@ async def test_a_stream_is_cut_where_it_was_asked(
     assert [list(event) for event in events[-1:]] == [["error"]] and len(events) == number
 
 
+async def test_an_error_object_as_the_last_event_has_no_card_to_break(
+    graph: httpx.AsyncClient, simulator: Simulator, turn_path: str
+) -> None:
+    simulator.faults.add("stream_error", at=-1, status=401)
+    simulator.faults.add("line_breaks")
+    events = plain_events(await streamed(graph, turn_path))
+    message = "The turn failed after it had begun. Status = 401"
+    assert events[-1] == {"error": {"code": "InternalServerError", "message": message}}
+
+
+async def test_a_wrapped_refusal_names_the_status_that_was_asked(
+    graph: httpx.AsyncClient, simulator: Simulator, turn_path: str
+) -> None:
+    simulator.faults.add("wrapped_refusal", status=401)
+    answer = await graph.post(f"{turn_path}/chat", json=TURN)
+    message = "Got Non-2xx response from the chat service. Status = 401"
+    assert (answer.status_code, answer.json()["error"]["message"]) == (500, message)
+
+
 async def test_the_middle_is_where_a_stream_breaks_unless_said(
     graph: httpx.AsyncClient, simulator: Simulator, turn_path: str
 ) -> None:
@@ -188,6 +207,17 @@ async def test_the_final_event_can_be_missing(graph: httpx.AsyncClient, simulato
     events = plain_events(await streamed(graph, turn_path))
     assert {event["displayName"] for event in events} == {"Intermediate Conversation Update"}
     assert [len(event["messages"]) for event in events[-3:]] == [1, 0, 0]
+
+
+async def test_the_final_event_can_hold_an_answer_without_text(
+    graph: httpx.AsyncClient, simulator: Simulator, turn_path: str
+) -> None:
+    simulator.faults.add("disengaged_event", at=-1)
+    simulator.faults.add("empty_final")
+    events = plain_events(await streamed(graph, turn_path))
+    assert [message["text"] for message in events[-1]["messages"]] == [QUESTION, ""]
+    assert events[-1]["state"] == "disengagedForRai"
+    assert events[-4]["messages"][0]["text"]
 
 
 async def test_a_conversation_can_be_closed_in_any_event(
@@ -239,7 +269,7 @@ async def drained(chunks: AsyncIterator[bytes]) -> None:
         pass
 
 
-async def batch(graph: httpx.AsyncClient) -> list[tuple[str, int]]:
+async def batch(graph: httpx.AsyncClient, names: Sequence[str] = ("1", "2", "3")) -> list[tuple[str, int]]:
     items = [
         {
             "id": name,
@@ -248,7 +278,7 @@ async def batch(graph: httpx.AsyncClient) -> list[tuple[str, int]]:
             "headers": {"Content-Type": "application/json"},
             "body": RETRIEVAL,
         }
-        for name in ("1", "2", "3")
+        for name in names
     ]
     answer = await graph.post("/v1.0/$batch", json={"requests": items})
     return [(each["id"], each["status"]) for each in answer.json()["responses"]]
@@ -286,3 +316,11 @@ async def test_an_item_has_odd_values_of_its_own(graph: httpx.AsyncClient, simul
     simulator.faults.add("unknown_members", operation="retrieval")
     assert len(await batch(graph)) == 3
     assert simulator.faults.waiting == ()
+
+
+async def test_a_reordered_batch_goes_by_the_order_of_the_requests(
+    graph: httpx.AsyncClient, simulator: Simulator
+) -> None:
+    names = [*(str(number) for number in range(1, 13)), "b", "a"]
+    simulator.faults.add("batch_reordered")
+    assert [name for name, _ in await batch(graph, names)] == names[::-1]

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from copilot_mcp.simulator import Simulator
+from copilot_mcp.simulator.faults import Faults
 
 RETRIEVAL = {"queryString": "VPN", "dataSource": "sharePoint"}
 TURN = {"message": {"text": "VPN"}, "locationHint": {"timeZone": "Etc/UTC"}}
@@ -142,3 +143,15 @@ def test_unknown_faults_and_operations_are_refused(simulator: Simulator) -> None
         simulator.faults.add("earthquake")
     with pytest.raises(ValueError, match="no such operation: search"):
         simulator.faults.add("slow", operation="search")
+
+
+def test_dropped_fault_is_gone_even_after_a_part_of_it_was_used() -> None:
+    faults = Faults()
+    asked = faults.add("throttled", times=3)
+    other = faults.add("unavailable")
+    assert faults.take("retrieval", "answer") == (asked,)
+    faults.drop(asked)
+    assert faults.waiting == (other,)
+    (left,) = faults.waiting
+    faults.drop(left)
+    assert faults.waiting == ()

@@ -40,6 +40,17 @@ def test_an_echo_alone_is_no_answer() -> None:
     assert caught.value.kind == "no_answer"
 
 
+def test_an_answer_of_blanks_alone_is_none_even_where_blanks_had_arrived() -> None:
+    with pytest.raises(GraphError, match="gave no answer"):
+        result_of(TURN, conversation("Why?", " "), True, "\n")
+
+
+def test_a_cut_stream_whose_last_event_was_empty_keeps_what_had_arrived() -> None:
+    result = result_of(TURN, conversation(""), False, "Because of")
+    assert (result.answer, result.complete) == ("Because of", False)
+    assert result.notes[-1].startswith("The stream was cut before its end")
+
+
 def test_members_without_a_value_are_left_out() -> None:
     result = result_of(TURN, conversation("Because.", state="", turns=0), True)
     assert result.structured() == {

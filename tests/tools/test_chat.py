@@ -275,6 +275,14 @@ async def test_no_answer_is_said(client: Client, simulator: Simulator) -> None:
     assert "gave no answer" in text
 
 
+async def test_a_final_event_without_text_takes_no_answer_away(client: Client, simulator: Simulator) -> None:
+    _, plain = await ask(client)
+    simulator.faults.add("empty_final")
+    _, emptied = await ask(client)
+    assert (emptied["answer"], emptied["complete"]) == (plain["answer"], False)
+    assert emptied["notes"][-1].startswith("The last event held no text: this is what had arrived before it")
+
+
 @pytest.mark.parametrize("fault", ["deltas", "rewrites", "crlf", "line_breaks"])
 async def test_odd_streams_give_the_same_answer(client: Client, simulator: Simulator, fault: str) -> None:
     _, plain = await ask(client)

@@ -55,6 +55,20 @@ async def test_doubtful_cloud_is_named_in_a_refusal(api: Literal["chat", "retrie
     assert (f"exists in the cloud {cloud}, which may be the reason." in caught.value.hint) is named
 
 
+async def test_error_that_is_raised_again_names_the_cloud_once() -> None:
+    kept = PermissionDeniedError("No.", "Ask.")
+
+    async def handle(request: None, context: ToolContext) -> None:
+        raise kept
+
+    for _ in range(3):
+        with pytest.raises(PermissionDeniedError):
+            await where_offered("chat", handle)(None, context("usgov-l4"))
+    assert kept.hint == (
+        "Ask. Microsoft's pages disagree on whether this API exists in the cloud usgov-l4, which may be the reason."
+    )
+
+
 async def test_tool_that_is_offered_gives_its_own_result() -> None:
     async def handle(request: int, context: ToolContext) -> int:
         return request + 1

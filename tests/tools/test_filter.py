@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from copilot_mcp.tools.filter import BuildFilterResult, FilterDiagnostic, render
+
 pytestmark = pytest.mark.anyio
 
 FOUNDING = [f"ex{number:03}" for number in range(4, 17) if number != 6]  # the sixth has no filter
@@ -200,3 +202,18 @@ async def test_a_wrong_connector_schema_is_refused(client: Client, arguments: di
     result = await client.call_tool("build_filter", given)
     assert result.is_error
     assert sentence in result.content[0].text
+
+
+async def test_a_value_with_backticks_cannot_end_the_code_block(client: Client) -> None:
+    text, result = await build(client, expression='Title:"a ``` b ```` c"')
+    expression = result["filterExpression"]
+    assert "````" in expression
+    assert text.startswith(f"Valid. filterExpression:\n`````\n{expression}\n`````\n")
+
+
+def test_a_suggestion_with_backticks_is_one_code_span() -> None:
+    found = FilterDiagnostic(severity="error", code="X", start=0, end=1, message="No.", suggestion="`a`` b")
+    result = BuildFilterResult(
+        valid=False, filter_expression=None, explanation="Do not.", diagnostics=[found], repairs=[]
+    )
+    assert render(result).splitlines()[-1] == "- error X at 0-1: No. Write: ``` `a`` b ```"

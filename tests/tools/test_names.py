@@ -31,6 +31,16 @@ def test_a_name_that_two_labels_bear_stands_for_neither() -> None:
     assert dict(names.current().labels) == {}
 
 
+def test_case_does_not_tell_two_labels_apart() -> None:
+    names = KnownNames({"labels": {"confidential": OTHER}})
+    for name, label_id in (("Confidential", ID), ("Secret", ID), ("SECRET", ID.upper()), ("Public", ID)):
+        names.learn_label(name, label_id)
+    assert dict(names.current().labels) == {"confidential": OTHER, "Secret": ID, "Public": ID}
+    names.learn_label("PUBLIC", OTHER)
+    names.learn_label("Public", ID)
+    assert dict(names.current().labels) == {"confidential": OTHER, "Secret": ID}
+
+
 def test_only_so_many_labels_are_remembered() -> None:
     names = KnownNames()
     for number in range(MAX_LABELS + 5):

@@ -84,6 +84,28 @@ async def test_a_person_with_too_many_turns_is_told_so(sit_down: Any, slow_tenan
     assert all(part.data["pendingTurn"] for part in parts)
 
 
+async def test_a_turn_that_waited_and_then_cannot_begin_names_what_it_waits_for(
+    sit_down: Any, slow_tenant: Any
+) -> None:
+    desk = await sit_down(call_limit=10)
+    await start(desk, slow_tenant)
+    slow_tenant.pause = 20.0
+    for _ in range(MOST_RUNNING):
+        await desk.ask(QUESTION)
+    slow_tenant.faults.add("slow", operation="conversations", seconds=200)
+    refused: list[Any] = []
+
+    async def ask() -> None:
+        refused.append(await desk.ask(QUESTION))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        await desk.time.sleep(3)
+        desk.services.turns._running[0].cancel()
+    assert refused[0].error["kind"] == "timeout"
+    assert "Microsoft 365 could not be reached within 10 s. The question was not sent." in refused[0].text
+
+
 async def test_another_process_goes_on_with_the_conversation(sit_down: Any, slow_tenant: Any) -> None:
     desk, other = await sit_down(), await sit_down()
     first = await start(desk, slow_tenant)

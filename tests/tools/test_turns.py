@@ -56,6 +56,7 @@ async def test_turns_of_a_conversation_run_one_after_another_in_their_order() ->
         assert turns.before(started[1]) is started[0]
         await gate.let_go()
         assert gate.claimed == ["a", "b"]
+        assert [turn.stage for turn in started[1:]] == ["opening", "queued"]
         await gate.let_go()
         assert gate.claimed == ["a", "b", "c"]
         assert [turn.ended.is_set() for turn in started] == [True, True, False]

@@ -1,0 +1,50 @@
+"""A call of a tool that does not exist, answered in the form of every other error."""
+
+import logging
+import re
+from difflib import get_close_matches
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool as SdkTool
+from mcp.types import CallToolResult, InputRequiredResult
+
+from copilot_mcp.errors import ArgumentError
+from copilot_mcp.server.bind import refusal_result
+
+__all__ = ["Server"]
+
+logger = logging.getLogger(__name__)
+
+_SHOWN = re.compile(r"[\w.\-]{1,64}", re.ASCII)
+
+
+class Server(MCPServer[Any]):
+    """The SDK's server, which would answer such a call with two words: without kind, remedy and mark."""
+
+    def __init__(self, *, tools: list[SdkTool], simulated: bool, **options: Any) -> None:
+        super().__init__(tools=tools, **options)
+        self._names = [tool.name for tool in tools]
+        self._simulated = simulated
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool; one that is not there is an error result with the nearest name and the list."""
+        if name in self._names:
+            return await super().call_tool(name, arguments, context)
+        logger.info("a tool that does not exist was called")
+        error = _unknown(name, self._names)
+        return refusal_result(str(error), error.details(), simulated=self._simulated)
+
+
+def _unknown(name: str, names: list[str]) -> ArgumentError:
+    lowered = name.casefold()
+    near = [known for known in names if known in lowered or (len(lowered) >= 3 and lowered in known)]
+    near = near or get_close_matches(lowered, names, n=1, cutoff=0.5)
+    called = f" {name}" if _SHOWN.fullmatch(name) else " of that name"
+    meant = f"Did you mean {near[0]}? " if near else ""
+    return ArgumentError(
+        f"There is no tool{called}. Nothing was sent.", f"{meant}The tools are {', '.join(names)}.", kind="unknown_tool"
+    )
