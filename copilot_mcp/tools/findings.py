@@ -19,6 +19,7 @@ from copilot_mcp.tools.searches import Search
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import RetrievalResponse
+    from copilot_mcp.kql import Verdict
     from copilot_mcp.settings import Settings
 
 __all__ = ["AskedRequest", "RetrieveResult", "result_of"]
@@ -54,17 +55,19 @@ class RetrieveResult(ToolResult):
 def result_of(
     searches: Sequence[Search],
     outcomes: "Sequence[RetrievalResponse | CopilotMcpError]",
+    verdicts: "Sequence[Sequence[Verdict]]",
     settings: "Settings",
     notes: Sequence[str],
 ) -> RetrieveResult:
     """The published form of what became of the searches, at least one of which was answered.
 
-    `notes` are about the whole call and come last.
+    `verdicts` are those on the hits of each outcome, none on an error's; `notes` are about the whole call and come
+    last.
     """
     mark = settings.outside == "mark"
     found = {
-        number: found_by(search, outcome, mark_outside=mark)
-        for number, (search, outcome) in enumerate(zip(searches, outcomes, strict=True), 1)
+        number: found_by(search, outcome, each, mark_outside=mark)
+        for number, (search, outcome, each) in enumerate(zip(searches, outcomes, verdicts, strict=True), 1)
         if not isinstance(outcome, CopilotMcpError)
     }
     labels = {name: label for each in found.values() for name, label in each.labels.items()}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from copilot_mcp.kql import Verdict
     from copilot_mcp.tools.searches import Search
 
-__all__ = ["Extract", "Found", "Hit", "Part", "Thumbnail", "found_by"]
+__all__ = ["Extract", "Found", "Hit", "Part", "Thumbnail", "found_by", "judged"]
 
 
 class Part(BaseModel):
@@ -78,14 +78,21 @@ class Found:
     notes: list[str]
 
 
-def found_by(search: "Search", response: "RetrievalResponse", *, mark_outside: bool) -> Found:
-    """The hits of an answer to `search`, each held against its filter.
+def judged(search: "Search", response: "RetrievalResponse") -> "list[Verdict]":
+    """Where each hit lies, held against the filter of `search` as the service wrote it: a hit made fit to be shown
+    has other words than the filter found."""
+    scope = search.scope
+    return [scope.judge(hit) if scope else "inside" for hit in response.retrieval_hits]
+
+
+def found_by(
+    search: "Search", response: "RetrievalResponse", verdicts: "Sequence[Verdict]", *, mark_outside: bool
+) -> Found:
+    """The hits of an answer to `search` with the verdict on each, as `judged` gave them.
 
     Those proven to lie outside are left out and counted, or with `mark_outside` shown and marked. Metadata that was
     asked for only to judge by is not shown, and pictures only where they were asked for.
     """
-    scope = search.scope
-    verdicts: list[Verdict] = [scope.judge(hit) if scope else "inside" for hit in response.retrieval_hits]
     hits = [
         _hit(hit, search, outside=verdict == "outside")
         for hit, verdict in zip(response.retrieval_hits, verdicts, strict=True)
@@ -93,7 +100,7 @@ def found_by(search: "Search", response: "RetrievalResponse", *, mark_outside: b
     ]
     labels = [label for hit in response.retrieval_hits if (label := label_of(hit.sensitivity_label))]
     by_name = {label.display_name: label for label in reversed(labels)}
-    return Found(hits, verdicts, by_name, _outside_notes(verdicts, mark_outside))
+    return Found(hits, list(verdicts), by_name, _outside_notes(verdicts, mark_outside))
 
 
 def _outside_notes(verdicts: "Sequence[Verdict]", marked: bool) -> list[str]:

@@ -12,9 +12,10 @@ from copilot_mcp.tools._tool import Tool, ToolContext
 from copilot_mcp.tools.clouds import where_offered
 from copilot_mcp.tools.filter import DataSource
 from copilot_mcp.tools.findings import RetrieveResult, requests_used, result_of
+from copilot_mcp.tools.hits import judged
 from copilot_mcp.tools.hits_text import render
 from copilot_mcp.tools.received import inert_responses
-from copilot_mcp.tools.searches import prepared
+from copilot_mcp.tools.searches import Search, prepared
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import GraphClient, RetrievalResponse
@@ -105,11 +106,25 @@ async def retrieve(request: RetrieveRequest, context: ToolContext) -> RetrieveRe
     errors = [each for each in outcomes if isinstance(each, CopilotMcpError)]
     if len(errors) == len(outcomes):
         raise _one_error(errors)
+    return _published(searches, outcomes, context, [warning] if warning else [])
+
+
+def _published(
+    searches: Sequence[Search],
+    outcomes: "Sequence[RetrievalResponse | CopilotMcpError]",
+    context: ToolContext,
+    notes: Sequence[str],
+) -> RetrieveResult:
+    """The result: hits are judged as the service wrote them and shown with nothing in them that acts."""
+    verdicts = [
+        [] if isinstance(outcome, CopilotMcpError) else judged(search, outcome)
+        for search, outcome in zip(searches, outcomes, strict=True)
+    ]
     answered, changed = inert_responses([each for each in outcomes if not isinstance(each, CopilotMcpError)])
     _learn_labels(answered, context.names)
     shown = iter(answered)
-    outcomes = [each if isinstance(each, CopilotMcpError) else next(shown) for each in outcomes]
-    return result_of(searches, outcomes, context.settings, [*([warning] if warning else []), *changed])
+    inert = [each if isinstance(each, CopilotMcpError) else next(shown) for each in outcomes]
+    return result_of(searches, inert, verdicts, context.settings, [*notes, *changed])
 
 
 def _bodies(request: RetrieveRequest) -> list[RetrievalBody]:

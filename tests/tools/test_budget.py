@@ -9,6 +9,7 @@ from copilot_mcp.graph import RetrievalBody, RetrievalResponse
 from copilot_mcp.settings import Settings
 from copilot_mcp.tools.budget import estimated_tokens, within_budget
 from copilot_mcp.tools.findings import RetrieveResult, result_of
+from copilot_mcp.tools.hits import judged
 from copilot_mcp.tools.hits_text import render
 from copilot_mcp.tools.searches import Search
 
@@ -32,7 +33,7 @@ def response(documents: int, passages: int, *, words: int = 4, pictures: bool = 
 
 def result(answer: RetrievalResponse, max_tokens: int, **members: object) -> RetrieveResult:
     body = RetrievalBody.model_validate({"queryString": "How long is it?", "dataSource": "sharePoint", **members})
-    return result_of([Search(body)], [answer], Settings(max_tokens=max_tokens), [])
+    return result_of([Search(body)], [answer], [judged(Search(body), answer)], Settings(max_tokens=max_tokens), [])
 
 
 def sizes(found: RetrieveResult) -> tuple[int, int]:
@@ -113,7 +114,8 @@ def test_a_request_that_failed_beside_others_is_told_in_both_halves() -> None:
     bodies = [RetrievalBody.model_validate({"queryString": "How?", "dataSource": "sharePoint"}) for _ in range(2)]
     error = ThrottledError("Too much.", "Wait.", retry_after=600)
     error.requests_used = 4
-    found = result_of([Search(body) for body in bodies], [response(1, 1), error], Settings(), ["Last."])
+    searches = [Search(body) for body in bodies]
+    found = result_of(searches, [response(1, 1), error], [["inside"], []], Settings(), ["Last."])
     assert found.requests_used == 5
     assert (found.data_source, found.notes) == (None, ["Last."])
     assert [each.model_dump(exclude_none=True) for each in found.requests or ()] == [
