@@ -12,7 +12,7 @@ from copilot_mcp.tools.advice import causes_of_nothing
 from copilot_mcp.tools.budget import estimated_tokens, within_budget
 from copilot_mcp.tools.hits import Found, Hit, Part, found_by
 from copilot_mcp.tools.hits_text import render
-from copilot_mcp.tools.labels import Label, strictness
+from copilot_mcp.tools.labels import Label, by_key, strictness
 from copilot_mcp.tools.merging import merged
 from copilot_mcp.tools.scope import Honoured
 from copilot_mcp.tools.searches import Search
@@ -70,7 +70,7 @@ def result_of(
         for number, (search, outcome, each) in enumerate(zip(searches, outcomes, verdicts, strict=True), 1)
         if not isinstance(outcome, CopilotMcpError)
     }
-    labels = {name: label for each in found.values() for name, label in each.labels.items()}
+    labels = by_key(label for each in found.values() for label in each.labels.values())
     hits = merged({number: each.hits for number, each in found.items()}, labels, several=len(searches) > 1)
     result = RetrieveResult(
         hits=[],
@@ -142,7 +142,7 @@ def _shown(result: RetrieveResult, hits: Sequence[Hit], labels: Mapping[str, Lab
         left_out = _left_out(hits, shown, max_tokens)
         return result.model_copy(
             update={
-                "hits": list(shown),
+                "hits": [_named(hit, labels) for hit in shown],
                 "sensitivity_labels": sorted(borne.values(), key=strictness) or None,
                 "notes": [*result.notes, *left_out],
             }
@@ -154,6 +154,10 @@ def _shown(result: RetrieveResult, hits: Sequence[Hit], labels: Mapping[str, Lab
         return max(estimated_tokens(data), estimated_tokens(render(whole)))
 
     return complete(within_budget(hits, max_tokens, size) if max_tokens else hits)
+
+
+def _named(hit: Hit, labels: Mapping[str, Label]) -> Hit:
+    return hit.model_copy(update={"label": labels[hit.label].display_name}) if hit.label else hit
 
 
 def _left_out(hits: Sequence[Hit], shown: Sequence[Hit], max_tokens: int) -> list[str]:

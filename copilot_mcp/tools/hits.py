@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from copilot_mcp.tools.labels import Label, label_of
+from copilot_mcp.tools.labels import Label, by_key, label_of
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import RetrievalHit, RetrievalResponse
@@ -68,7 +68,7 @@ class Found:
     Attributes:
         hits: those to show, in the order they came.
         verdicts: on each hit that came.
-        labels: the sensitivity labels of the hits by name.
+        labels: the sensitivity labels of the hits by key, which a hit bears in place of the name until it is published.
         notes: what is worth saying about it.
     """
 
@@ -98,9 +98,8 @@ def found_by(
         for hit, verdict in zip(response.retrieval_hits, verdicts, strict=True)
         if verdict != "outside" or mark_outside
     ]
-    labels = [label for hit in response.retrieval_hits if (label := label_of(hit.sensitivity_label))]
-    by_name = {label.display_name: label for label in reversed(labels)}
-    return Found(hits, list(verdicts), by_name, _outside_notes(verdicts, mark_outside))
+    labels = by_key(label for hit in response.retrieval_hits if (label := label_of(hit.sensitivity_label)))
+    return Found(hits, list(verdicts), labels, _outside_notes(verdicts, mark_outside))
 
 
 def _outside_notes(verdicts: "Sequence[Verdict]", marked: bool) -> list[str]:
@@ -129,7 +128,7 @@ def _hit(hit: "RetrievalHit", search: "Search", *, outside: bool) -> Hit:
         ],
         resource_type=hit.resource_type or None,
         resource_metadata=_metadata(hit, search.asked_metadata, search.body.resource_metadata or ()) or None,
-        label=label.display_name if label else None,
+        label=label.key if label else None,
         thumbnails=[
             Thumbnail(page_number=each.page_number, media_type=each.media_type, content=each.content)
             for each in pictures

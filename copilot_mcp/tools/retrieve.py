@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, JsonValue
 
-from copilot_mcp.errors import ArgumentError, CopilotMcpError, ThrottledError
+from copilot_mcp.errors import ArgumentError, AuthenticationRequiredError, CopilotMcpError, ThrottledError
 from copilot_mcp.graph import RETRIEVAL_SCOPES, DataSourceConfiguration, RetrievalBody
 from copilot_mcp.tools._tool import Tool, ToolContext
 from copilot_mcp.tools.clouds import where_offered
@@ -148,10 +148,10 @@ async def _send(graph: "GraphClient", bodies: Sequence[RetrievalBody]) -> "list[
 
 
 def _one_error(errors: Sequence[CopilotMcpError]) -> CopilotMcpError:
-    """The one error to raise where every request failed: the first, which then speaks of all."""
+    """The one error to raise where every request failed: one that a sign-in mends, or the first. It speaks of all."""
     if len(errors) == 1:
         return errors[0]
-    error = copy.copy(errors[0])
+    error = copy.copy(next((each for each in errors if isinstance(each, AuthenticationRequiredError)), errors[0]))
     said = dict.fromkeys(map(str, errors))
     if len(said) > 1:
         error.message = " ".join(f"({number}) {each}" for number, each in enumerate(map(str, errors), 1))

@@ -80,3 +80,21 @@ def test_labels_without_a_priority_come_last() -> None:
         for name, priority in labels
     ]
     assert [label.display_name for label in result(search(), *hits).sensitivity_labels or ()] == ["c", "b", "a"]
+
+
+def test_two_labels_of_one_name_stay_two_the_stricter_first() -> None:
+    """And of one document that came under both, the stricter is told."""
+
+    def hit(number: int, priority: int, label_id: str | None) -> dict[str, Any]:
+        label = {"displayName": "All Employees", "sensitivityLabelId": label_id, "priority": priority}
+        return {"webUrl": f"https://x.test/{number}", "sensitivityLabel": label}
+
+    found = result(search(), hit(1, 1, "low"), hit(2, 9, "high"), hit(3, 5, None), hit(4, 7, None), hit(4, 5, "low"))
+    assert [(label.sensitivity_label_id, label.priority) for label in found.sensitivity_labels or ()] == [
+        ("high", 9),
+        (None, 7),
+        ("low", 5),
+    ]
+    assert [each.label for each in found.hits] == ["All Employees"] * 4
+    (only,) = result(search(), hit(1, 1, "low"), hit(1, 9, "high")).sensitivity_labels or ()
+    assert (only.sensitivity_label_id, only.priority) == ("high", 9)
