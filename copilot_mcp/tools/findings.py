@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AskedRequest", "RetrieveResult", "result_of"]
 
+_WITH_PATHS = ("sharePoint", "oneDriveBusiness")
+
 
 class AskedRequest(Part):
     """One of several requests: what was sent, and its own result or error, which ends with its kind in brackets.
@@ -48,7 +50,7 @@ class RetrieveResult(ToolResult):
     filter_honoured: Honoured | None = Field(None, description="yes: every hit shown inside; no: some proven outside.")
     requests: list[AskedRequest] | None = None
     sensitivity_labels: list[Label] | None = Field(None, description="Strictest first.")
-    requests_used: int = Field(description="Of 200 an hour.")
+    requests_used: int = Field(description="By this call; 200 an hour.")
     notes: list[str]
 
 
@@ -81,7 +83,8 @@ def result_of(
         requests_used=sum(requests_used(each) for each in outcomes),
         notes=[*_search_notes(searches, found), *notes],
     )
-    return _shown(result, hits, labels, settings.max_tokens)
+    by_path = any(search.body.data_source in _WITH_PATHS for search in searches)
+    return _shown(result, hits, labels, settings.max_tokens, by_path=by_path)
 
 
 def requests_used(outcome: "RetrievalResponse | CopilotMcpError") -> int:
@@ -134,12 +137,14 @@ def _search_notes(searches: Sequence[Search], found: Mapping[int, Found]) -> lis
     ]
 
 
-def _shown(result: RetrieveResult, hits: Sequence[Hit], labels: Mapping[str, Label], max_tokens: int) -> RetrieveResult:
+def _shown(
+    result: RetrieveResult, hits: Sequence[Hit], labels: Mapping[str, Label], max_tokens: int, *, by_path: bool
+) -> RetrieveResult:
     """The result with as many of the hits as the budget allows, in both of its halves."""
 
     def complete(shown: Sequence[Hit]) -> RetrieveResult:
         borne = {hit.label: labels[hit.label] for hit in shown if hit.label}
-        left_out = _left_out(hits, shown, max_tokens)
+        left_out = _left_out(hits, shown, max_tokens, by_path)
         return result.model_copy(
             update={
                 "hits": [_named(hit, labels) for hit in shown],
@@ -156,12 +161,15 @@ def _shown(result: RetrieveResult, hits: Sequence[Hit], labels: Mapping[str, Lab
     return complete(within_budget(hits, max_tokens, size) if max_tokens else hits)
 
 
+_ONE_DOCUMENT = "For more of one document, ask again with its address in a Path filter; for the rest, "
+
+
 def _named(hit: Hit, labels: Mapping[str, Label]) -> Hit:
     return hit.model_copy(update={"label": labels[hit.label].display_name}) if hit.label else hit
 
 
-def _left_out(hits: Sequence[Hit], shown: Sequence[Hit], max_tokens: int) -> list[str]:
-    """What the budget cost, and how to get it."""
+def _left_out(hits: Sequence[Hit], shown: Sequence[Hit], max_tokens: int, by_path: bool) -> list[str]:
+    """What the budget cost, and how to get it; `by_path`, a filter on an address finds one document alone."""
     all_of_them, kept = (sum(len(hit.extracts) for hit in some) for some in (hits, shown))
     pictures = sum(len(hit.thumbnails or ()) for hit in hits) - sum(len(hit.thumbnails or ()) for hit in shown)
     notes = []
@@ -171,7 +179,7 @@ def _left_out(hits: Sequence[Hit], shown: Sequence[Hit], max_tokens: int) -> lis
         documents = f"; {len(hits) - len(shown)} documents are not listed" if len(shown) < len(hits) else ""
         notes.append(
             f"{kept} of {all_of_them} extracts shown; the rest was left out to stay under {max_tokens:,} tokens"
-            f"{documents}. For more of one document, ask again with its address in a Path filter; for the rest, ask "
-            "less in one call, or the person raises --max-tokens."
+            f"{documents}. {_ONE_DOCUMENT if by_path else 'For the rest, '}ask less in one call, or the person raises "
+            "--max-tokens."
         )
     return notes

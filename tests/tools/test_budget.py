@@ -75,6 +75,14 @@ def test_what_was_left_out_is_counted_with_the_way_to_get_it() -> None:
     assert f"({4 - shown[-1]} extracts left out)" in render(found)
 
 
+def test_a_path_filter_is_advised_only_where_paths_are_addresses() -> None:
+    found = result(response(6, 4), 2_500, dataSource="externalItem")
+    assert (
+        found.notes[0].partition(" tokens. ")[2]
+        == "For the rest, ask less in one call, or the person raises --max-tokens."
+    )
+
+
 def test_documents_beyond_a_quarter_of_the_budget_are_counted_too() -> None:
     found = result(response(200, 1, words=1), 2_000)
     assert 1 < len(found.hits) < 200

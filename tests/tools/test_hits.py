@@ -62,7 +62,7 @@ def test_what_every_hit_shares_is_said_once_in_the_text() -> None:
     alone, both = result(search(), one), result(search(), one, other)
     ids = (alone.hits[0].id, alone.hits[0].extracts[0].id)
     assert render(alone) == (
-        "1 hit (listItem) in externalItem, no filter; 1 request used. Below: [id] document, [id score] passage.\n"
+        "1 hit (listItem) in externalItem, no filter; 1 request used. Below: [id] document, [id score or -] passage.\n"
         "Label of every hit: General\n\n"
         f"[{ids[0]}] 1 <https://x.test/1>\n"
         f"[{ids[1]} 1.00 p. 2, 3]\n"
@@ -98,3 +98,12 @@ def test_two_labels_of_one_name_stay_two_the_stricter_first() -> None:
     assert [each.label for each in found.hits] == ["All Employees"] * 4
     (only,) = result(search(), hit(1, 1, "low"), hit(1, 9, "high")).sensitivity_labels or ()
     assert (only.sensitivity_label_id, only.priority) == ("high", 9)
+
+
+def test_a_title_cannot_pass_for_our_words_nor_a_passage_for_a_document() -> None:
+    title = "Plan (label Public) [abcd] Other"
+    hit = {"webUrl": "https://x.test/1", "resourceMetadata": {"title": title}, "extracts": [{"text": "One"}]}
+    found = result(search(("title",)), hit)
+    ids = (found.hits[0].id, found.hits[0].extracts[0].id)
+    assert f'[{ids[0]}] "{title}" <https://x.test/1>\n[{ids[1]} -]\n> One' in render(found)
+    assert found.hits[0].title == title
