@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 from mcp import Client
 
-from copilot_mcp.auth import CLOUDS, Credential, MemoryCache, file_origin, open_http, variable_origin
+from copilot_mcp.auth import CLOUDS, Credential, MemoryCache, Origin, file_origin, open_http, variable_origin
 from copilot_mcp.cli import app
 from copilot_mcp.cli._outside import TOKEN_VARIABLE, check_at_start, chosen_origin
 from copilot_mcp.cli._services import GraphServices
-from copilot_mcp.errors import AuthenticationError, SettingsError
+from copilot_mcp.errors import AuthenticationError, SettingsError, ThrottledError
 from copilot_mcp.server import build_server
 from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator
@@ -121,3 +122,26 @@ async def test_server_uses_the_token_of_a_command_and_asks_nobody(
     assert "as adele@contoso.example, until" in err
     assert "enter the code" not in err
     assert secret not in err
+
+
+@pytest.mark.anyio
+async def test_requests_with_a_token_from_outside_count_from_the_first_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    limited = Settings(max_requests_per_day=1)
+
+    async def take(origin: Origin) -> str | None:
+        """One request of a process that has just begun; the kind of its refusal."""
+        async with GraphServices(limited, origin=origin) as services:
+            try:
+                await (await services.quota()).take(1, datetime(2026, 11, 26, tzinfo=UTC))
+            except ThrottledError as error:
+                return error.kind
+        return None
+
+    adele, megan = (variable_origin(TOKEN_VARIABLE, token(exp=FRESH, oid=person)) for person in ("adele", "megan"))
+    assert [await take(adele), await take(adele), await take(megan)] == [None, "day_limit", None]
+    with pytest.raises(AuthenticationError, match=TOKEN_VARIABLE):
+        await take(variable_origin(TOKEN_VARIABLE, "no token"))

@@ -175,14 +175,17 @@ class GraphServices:
         return f"{self.settings.cloud}/{account.tenant_id}/{account.object_id}"
 
     async def quota(self) -> "Quota":
-        """The count of the person who is signed in; one for all of a simulated tenant.
+        """The count of the person whose tokens are used; one for all of a simulated tenant.
 
         Raises:
             SettingsError: No app registration is set.
+            AuthenticationError: A token from outside cannot be had or is of no use.
         """
         from copilot_mcp.cli._quota import open_quota
 
         opened = await self._open_once()
+        if self._origin is not None:
+            await opened.tokens.token(())  # nobody knows whose it is before it is read
         account = None if self.settings.simulated else await opened.credential.account()
         person = account.home_account_id if account else None
         if person not in self._quotas:

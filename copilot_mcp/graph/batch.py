@@ -10,14 +10,14 @@ import binascii
 import copy
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
 from copilot_mcp.errors import CopilotMcpError, GraphError, ServiceUnavailableError
 from copilot_mcp.graph.hits import RetrievalResponse
-from copilot_mcp.graph.refusals import Answer, refusal, retry_after
+from copilot_mcp.graph.refusals import Answer, refusal, retry_after, stream_refusal
 from copilot_mcp.graph.retrieval import RetrievalBody
 from copilot_mcp.graph.scopes import RETRIEVAL_SCOPES
 from copilot_mcp.graph.transport import (
@@ -67,17 +67,20 @@ class _Item:
 
 
 async def retrieve_batch(transport: GraphTransport, bodies: Sequence[RetrievalBody], *, beta: bool) -> list[Outcome]:
-    """Send retrievals in batches of at most twenty; the results stand in the order of the bodies."""
+    """Send retrievals in batches of at most twenty; the results stand in the order of the bodies.
+
+    The time of one call bounds all that is sent, repetitions included; what it has no room for is not sent.
+    """
+    deadline = transport.clocks.monotonic() + _BATCH.total_s
     items = [_Item(str(number), body) for number, body in enumerate(bodies, 1)]
     for start in range(0, len(items), ITEMS_PER_BATCH):
-        await _settle(transport, items[start : start + ITEMS_PER_BATCH], "beta" if beta else "v1.0")
+        await _settle(transport, items[start : start + ITEMS_PER_BATCH], "beta" if beta else "v1.0", deadline)
     return [_outcome(item) for item in items]
 
 
-async def _settle(transport: GraphTransport, items: list[_Item], version: str) -> None:
-    """Send one batch, then each item that met a passing fault again when it is due; the call's time bounds it all."""
+async def _settle(transport: GraphTransport, items: list[_Item], version: str, deadline: float) -> None:
+    """Send one batch, then each item that met a passing fault again when it is due."""
     clocks = transport.clocks
-    deadline = clocks.monotonic() + _BATCH.total_s
     await _send(transport, items, version, deadline)
     while waiting := [item for item in items if item.due is not None]:
         moment = min(item.due for item in waiting if item.due is not None)
@@ -90,8 +93,12 @@ async def _send(transport: GraphTransport, items: list[_Item], version: str, dea
     """Send items in one envelope and give each its outcome.
 
     One token serves the whole envelope, so it needs the permissions of all. Where one of them was not granted, every
-    data source is asked for by itself, so that it costs no other its answer.
+    data source is asked for by itself, so that it costs no other its answer. With no time left nothing is sent.
     """
+    if transport.clocks.monotonic() >= deadline:
+        for item in items:
+            item.due = None
+        return
     scopes = sorted({scope for item in items for scope in item.scopes})
     try:
         await _send_envelope(transport, items, version, scopes, deadline)
@@ -110,7 +117,8 @@ async def _send_envelope(
     transport: GraphTransport, items: list[_Item], version: str, scopes: Sequence[str], deadline: float
 ) -> None:
     envelope = {"requests": [item.request() for item in items]}
-    sent = await transport.send(_BATCH, f"/{version}/$batch", envelope, scopes)
+    batch = replace(_BATCH, total_s=deadline - transport.clocks.monotonic())
+    sent = await transport.send(batch, f"/{version}/$batch", envelope, scopes)
     answers = _by_id(sent.answer.body)
     now, pause = transport.clocks.monotonic(), backoff(max(item.sends for item in items), transport.clocks)
     for item in items:
@@ -131,8 +139,9 @@ def _by_id(body: Any) -> dict[str, Answer]:
     responses = body.get("responses")
     for response in responses if isinstance(responses, list) else []:
         if isinstance(response, dict) and isinstance(response.get("status"), int):
-            headers = response.get("headers")
-            small = {str(name).casefold(): str(value) for name, value in (headers or {}).items()}
+            given = response.get("headers")
+            headers = given if isinstance(given, dict) else {}
+            small = {str(name).casefold(): str(value) for name, value in headers.items()}
             answer = Answer(response["status"], small, _item_body(response.get("body")))
             answers.setdefault(str(response.get("id")).casefold(), answer)
     return answers
@@ -154,6 +163,9 @@ def _read(item: _Item, answer: Answer | None, transport: GraphTransport, sent: S
             "Microsoft Graph left this request out of its batch answer.", "Try again later.", request_id=sent.request_id
         )
     if 200 <= answer.status < 300:
+        if isinstance(answer.body, dict) and answer.body.get("error"):  # beside hits that cannot be complete
+            now = transport.clocks.now()
+            return stream_refusal(answer.body, now=now, request_id=sent.request_id, on_conversation=False)
         try:
             response = RetrievalResponse.model_validate(answer.body)
             return response.stamped(answer.headers.get("request-id", sent.request_id), item.sends)
@@ -163,11 +175,19 @@ def _read(item: _Item, answer: Answer | None, transport: GraphTransport, sent: S
     return refusal(answer, now=transport.clocks.now(), request_id=sent.request_id, access=access)
 
 
+def _no_time_left() -> CopilotMcpError:
+    return ServiceUnavailableError(
+        "This request was not sent: the others took all the time of the call.",
+        "Ask again, fewer at a time.",
+        kind="timeout",
+    )
+
+
 def _outcome(item: _Item) -> Outcome:
     """What became of an item, marked with what it took; an error that several share is not marked for one of them."""
     if isinstance(item.outcome, RetrievalResponse):
         return item.outcome.stamped(item.outcome.request_id, item.sends)
-    error = copy.copy(item.outcome) or ServiceUnavailableError("This request was not sent.")
+    error = copy.copy(item.outcome) or _no_time_left()
     if isinstance(error, GraphError):
         error.requests_used = item.sends
     return error

@@ -1,5 +1,6 @@
 """`GraphClient`: the Copilot operations of Microsoft Graph as methods."""
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,7 +11,7 @@ from urllib.parse import quote, unquote
 import anyio
 from pydantic import ValidationError
 
-from copilot_mcp.errors import ArgumentError, GraphError, PermissionDeniedError
+from copilot_mcp.errors import ArgumentError, CopilotMcpError, GraphError, PermissionDeniedError
 from copilot_mcp.graph._base import GraphAnswer
 from copilot_mcp.graph.batch import Outcome, retrieve_batch
 from copilot_mcp.graph.chat import ChatBody
@@ -72,7 +73,8 @@ class GraphClient:
         given = {"now": clock, "monotonic": monotonic, "sleep": sleep, "jitter": jitter}
         chosen: dict[str, Any] = {name: function for name, function in given.items() if function is not None}
         self._transport = GraphTransport(http, root, tokens, user_agent, Clocks(**chosen), reader)
-        self._sharepoint_answers = False
+        self._answered: bytes | None = None
+        """Digest of the last token that SharePoint answered to. A token is one person's; a client may serve many."""
 
     async def create_conversation(self) -> CopilotConversation:
         """Start a conversation. Sent again only when no connection was made, and once for a new token."""
@@ -128,11 +130,12 @@ class GraphClient:
         try:
             sent = await self._transport.send(operation, f"/{version}/copilot/retrieval", body.payload(), scopes)
         except PermissionDeniedError as error:
-            if body.data_source == "oneDriveBusiness" and self._sharepoint_answers:
+            if body.data_source == "oneDriveBusiness" and await self._sharepoint_answered(scopes):
                 _explain_one_drive(error)
             raise
         response = self._read(RetrievalResponse, sent)
-        self._sharepoint_answers = self._sharepoint_answers or body.data_source == "sharePoint"
+        if body.data_source == "sharePoint":
+            self._answered = _digest(sent.token)
         return response
 
     async def retrieve_many(self, bodies: Sequence[RetrievalBody]) -> list[Outcome]:
@@ -151,7 +154,22 @@ class GraphClient:
         async with anyio.create_task_group() as tasks:  # the two versions cannot share a batch, but the time
             tasks.start_soon(send, False)
             tasks.start_soon(send, True)
-        return [results[number] for number in range(len(bodies))]
+        outcomes = [results[number] for number in range(len(bodies))]
+        by_source = [(body.data_source, outcome) for body, outcome in zip(bodies, outcomes, strict=True)]
+        if any(source == "sharePoint" and isinstance(outcome, RetrievalResponse) for source, outcome in by_source):
+            for source, outcome in by_source:
+                if source == "oneDriveBusiness" and isinstance(outcome, PermissionDeniedError):
+                    _explain_one_drive(outcome)
+        return outcomes
+
+    async def _sharepoint_answered(self, scopes: Sequence[str]) -> bool:
+        """Whether SharePoint has answered to the token that is in use now."""
+        if self._answered is None:
+            return False
+        try:
+            return _digest(await self._transport.tokens.token(scopes)) == self._answered
+        except CopilotMcpError:  # it only costs the explanation
+            return False
 
     def _read(self, model: type[AnswerT], sent: Sent, *, turn: bool = False) -> AnswerT:
         """The answer as a model; the reason why it does not fit would quote the body, so it is not chained."""
@@ -167,6 +185,10 @@ class GraphClient:
         error = refusal(answer, now=now, on_conversation=turn, request_id=sent.request_id)
         error.requests_used = sent.requests_used
         return error
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
 
 
 def _explain_one_drive(error: PermissionDeniedError) -> None:

@@ -78,7 +78,7 @@ class Sent:
     """A successful answer. `response` is open where the operation streams, else `answer` is filled.
 
     Attributes:
-        requests_used: requests that were sent for it, retries counted.
+        requests_used: requests that were sent for it, retries counted, those without a connection not.
         deadline: monotonic seconds at which the call's time is over.
     """
 
@@ -194,6 +194,7 @@ class _Call:
                 sent = await self._exchange(token)
         except (httpx.HTTPError, TimeoutError) as fault:
             logger.info("%s: %s", self._operation.name, type(fault).__name__)
+            self.sent -= never_connected(fault)
             error: GraphError = fault_error(fault, self._home.host, on_conversation=self._operation.on_conversation)
             error.request_id = self._client_request_id
             error.__cause__ = fault

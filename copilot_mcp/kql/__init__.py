@@ -8,6 +8,7 @@ package reads a filter with certainty or says why it cannot. Standard library on
     parsed.canonical  # Author:"Megan Bowen" AND FileType:"docx"
 """
 
+from ._links import AddressError, direct_address
 from .builder import Built, Condition, ConditionOperator, Group, build
 from .codes import CodeEntry, code_table, codes_page
 from .diagnostics import CODES, Diagnostic
@@ -25,6 +26,7 @@ __all__ = [
     "CODES",
     "DATA_SOURCES",
     "NAME_KINDS",
+    "AddressError",
     "Built",
     "CodeEntry",
     "Condition",
@@ -43,6 +45,7 @@ __all__ = [
     "build",
     "code_table",
     "codes_page",
+    "direct_address",
     "explain",
     "from_json",
     "judge",

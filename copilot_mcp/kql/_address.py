@@ -12,7 +12,7 @@ __all__ = ["Place", "extension_of", "place_of"]
 _MANAGED: Final = ("sites", "teams", "personal")
 """The first part of a site's path; the part after it is the site's own name."""
 
-_INDIRECT = re.compile(r"/_layouts/|/:[a-z]:/|/contentstorage/|/_api/|/forms/allitems\.aspx", re.IGNORECASE)
+_INDIRECT = re.compile(r"/_layouts/|/:[a-z]:/|/contentstorage/|/_api/|/forms/[^/]+\.aspx|^/my/?$", re.IGNORECASE)
 _EXTENSION = re.compile(r"[a-z0-9]{1,10}")
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from . import _words as words
 from ._date_repair import meant_time
 from ._dates import canonical_date, is_relative, keyword, keyword_days, relative_days, utc
+from ._links import AddressError, is_link, linked_path
 from ._text_values import check_text
 from ._values import RawValue, is_braced_guid, read_value
 from .diagnostics import Finding, Notes
@@ -206,6 +207,8 @@ class Converter:
             shaped = text.removeprefix(".").lower()
         elif self._known.match == "guid" and is_braced_guid(text):
             shaped = text[1:-1]
+        elif self._known.match == "path" and is_link(text):
+            shaped = _resolved(text)
         elif self._known.match == "path" and op == ":" and not prefix and words.URL.match(text):
             last = text.split("/", 3)[3].rsplit("/", 1)[-1] if text.count("/") > 2 else ""
             is_folder = not text.endswith("/") and not _FILE.search(last[-6:])
@@ -213,6 +216,13 @@ class Converter:
         if shaped != text:
             self._repaired(f"{text} became {shaped}")
         return shaped
+
+
+def _resolved(link: str) -> str:
+    try:
+        return linked_path(link)
+    except AddressError as problem:
+        raise BadConditionError("PATH_SHARING_LINK", f"the value {str(problem).rstrip('.')}") from problem
 
 
 def _is_dated(value: str) -> bool:

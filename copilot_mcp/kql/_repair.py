@@ -7,11 +7,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import unquote
 
 from . import _words as words
 from ._date_repair import meant_dates
-from ._text_values import SHARING
+from ._links import is_link, linked_path
 from ._values import number_literal
 from .properties import Properties, Property
 from .tree import (
@@ -199,28 +198,17 @@ def _guid_shape(text: str) -> str | None:
     return guids[0] if guids else None
 
 
-_VIEW = re.compile(
-    r"(?P<host>https://[^/?#]+)/[^?#]*(?:/Forms/[^/?#]+\.aspx|/_layouts/[^?#]*)\?(?:[^#]*&)?(?:id|RootFolder)="
-    r"(?P<shown>(?:/|%2F)[^&#\"]+)",
-    re.IGNORECASE,
-)
-
-
 def _path_shape(text: str) -> str | None:
     url = text.rstrip("*%").replace("\\", "/") if "?" not in text else text.replace("\\", "/")
     if url.startswith("//"):
         url = url[2:]
+    if is_link(url):
+        return linked_path(url)
     if not words.URL.match(url):
         if not _HOST.match(url):
             return None
         url = f"https://{url}"
-    view = _VIEW.match(url)
-    if view:  # a page of the browser that names the folder or file it shows
-        return view["host"] + unquote(view["shown"])
-    url = re.sub(r"/:[a-z]:/r/", "/", url, flags=re.IGNORECASE)
-    url = re.sub(r"(?:/Forms/AllItems\.aspx|/_layouts/).*", "/", url, flags=re.IGNORECASE | re.DOTALL)
-    url = url.partition("?")[0]
-    return None if SHARING.search(url) else url
+    return linked_path(url) if is_link(url) else url
 
 
 def _date(known: Property, op: Operator, text: str, guess: Guess, span: Span | None) -> Node | None:

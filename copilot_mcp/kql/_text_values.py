@@ -5,6 +5,7 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from . import _words as words
+from ._links import AddressError, is_link, linked_path
 from .diagnostics import Notes, Rewrite
 from .properties import Properties, Property
 from .tree import Node, Not, Operator, Restriction, Span, TextValue, disjunction, replace, walk
@@ -23,7 +24,6 @@ FRIENDLY_TYPES = {
     "page": ("aspx",),
 }
 PLURALS = frozenset({"document", "spreadsheet", "presentation", "image", "video", "page"})
-SHARING = re.compile(r"\?|/:[a-z]:/|/_layouts/|/Forms/AllItems\.aspx", re.IGNORECASE)
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _FILE = re.compile(r".*\.[A-Za-z0-9]{1,5}", re.DOTALL)
 _EXTENSION = re.compile(r"[A-Za-z0-9_-]+")
@@ -177,8 +177,8 @@ def _path(op: Operator, url: str, prefix: bool, span: Span, properties: Properti
     if "\\" in url:
         notes.add("PATH_BACKSLASH", span, "A path is a URL with forward slashes.")
         fine = False
-    if SHARING.search(url):
-        notes.add("PATH_SHARING_LINK", span, "This is a sharing or browser link; copy the path from Details.")
+    if is_link(url):
+        notes.add("PATH_SHARING_LINK", span, _link_message(url))
         fine = False
     if not words.URL.match(url):
         notes.add("PATH_NO_SCHEME", span, "A path is an absolute URL that begins with https://.")
@@ -186,6 +186,14 @@ def _path(op: Operator, url: str, prefix: bool, span: Span, properties: Properti
     if fine:
         _path_warnings(op, url, prefix, span, properties, notes)
     return fine
+
+
+def _link_message(url: str) -> str:
+    try:
+        linked_path(url)
+    except AddressError as problem:
+        return f"This address {problem}"
+    return "This is a sharing or browser link; write the path it stands for."
 
 
 def _path_warnings(op: Operator, url: str, prefix: bool, span: Span, properties: Properties, notes: Notes) -> None:

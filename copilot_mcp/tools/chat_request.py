@@ -14,7 +14,7 @@ from copilot_mcp.graph import (
     CopilotWebContext,
     GraphBody,
 )
-from copilot_mcp.tools.addresses import AddressError, file_address
+from copilot_mcp.tools.addresses import file_address
 from copilot_mcp.tools.time_zone import checked_zone, local_zone
 
 __all__ = ["ChatRequest"]
@@ -60,7 +60,7 @@ class ChatRequest(GraphBody):
         for place, file in enumerate((resources.files if resources else None) or ()):
             try:
                 file_address(file.uri)
-            except AddressError as error:
+            except ValueError as error:
                 raise ValueError(f".files[{place}].uri {error}") from None
         return resources
 

@@ -12,16 +12,19 @@ from copilot_mcp.tools.advice import causes_of_nothing
 from copilot_mcp.tools.budget import estimated_tokens, within_budget
 from copilot_mcp.tools.hits import Found, Hit, Part, found_by
 from copilot_mcp.tools.hits_text import render
-from copilot_mcp.tools.labels import Label, strictness
+from copilot_mcp.tools.labels import Label, by_key, strictness
 from copilot_mcp.tools.merging import merged
 from copilot_mcp.tools.scope import Honoured
 from copilot_mcp.tools.searches import Search
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import RetrievalResponse
+    from copilot_mcp.kql import Verdict
     from copilot_mcp.settings import Settings
 
 __all__ = ["AskedRequest", "RetrieveResult", "result_of"]
+
+_WITH_PATHS = ("sharePoint", "oneDriveBusiness")
 
 
 class AskedRequest(Part):
@@ -47,27 +50,29 @@ class RetrieveResult(ToolResult):
     filter_honoured: Honoured | None = Field(None, description="yes: every hit shown inside; no: some proven outside.")
     requests: list[AskedRequest] | None = None
     sensitivity_labels: list[Label] | None = Field(None, description="Strictest first.")
-    requests_used: int = Field(description="Of 200 an hour.")
+    requests_used: int = Field(description="By this call; 200 an hour.")
     notes: list[str]
 
 
 def result_of(
     searches: Sequence[Search],
     outcomes: "Sequence[RetrievalResponse | CopilotMcpError]",
+    verdicts: "Sequence[Sequence[Verdict]]",
     settings: "Settings",
     notes: Sequence[str],
 ) -> RetrieveResult:
     """The published form of what became of the searches, at least one of which was answered.
 
-    `notes` are about the whole call and come last.
+    `verdicts` are those on the hits of each outcome, none on an error's; `notes` are about the whole call and come
+    last.
     """
     mark = settings.outside == "mark"
     found = {
-        number: found_by(search, outcome, mark_outside=mark)
-        for number, (search, outcome) in enumerate(zip(searches, outcomes, strict=True), 1)
+        number: found_by(search, outcome, each, mark_outside=mark)
+        for number, (search, outcome, each) in enumerate(zip(searches, outcomes, verdicts, strict=True), 1)
         if not isinstance(outcome, CopilotMcpError)
     }
-    labels = {name: label for each in found.values() for name, label in each.labels.items()}
+    labels = by_key(label for each in found.values() for label in each.labels.values())
     hits = merged({number: each.hits for number, each in found.items()}, labels, several=len(searches) > 1)
     result = RetrieveResult(
         hits=[],
@@ -78,7 +83,8 @@ def result_of(
         requests_used=sum(requests_used(each) for each in outcomes),
         notes=[*_search_notes(searches, found), *notes],
     )
-    return _shown(result, hits, labels, settings.max_tokens)
+    by_path = any(search.body.data_source in _WITH_PATHS for search in searches)
+    return _shown(result, hits, labels, settings.max_tokens, by_path=by_path)
 
 
 def requests_used(outcome: "RetrievalResponse | CopilotMcpError") -> int:
@@ -131,15 +137,17 @@ def _search_notes(searches: Sequence[Search], found: Mapping[int, Found]) -> lis
     ]
 
 
-def _shown(result: RetrieveResult, hits: Sequence[Hit], labels: Mapping[str, Label], max_tokens: int) -> RetrieveResult:
+def _shown(
+    result: RetrieveResult, hits: Sequence[Hit], labels: Mapping[str, Label], max_tokens: int, *, by_path: bool
+) -> RetrieveResult:
     """The result with as many of the hits as the budget allows, in both of its halves."""
 
     def complete(shown: Sequence[Hit]) -> RetrieveResult:
         borne = {hit.label: labels[hit.label] for hit in shown if hit.label}
-        left_out = _left_out(hits, shown, max_tokens)
+        left_out = _left_out(hits, shown, max_tokens, by_path)
         return result.model_copy(
             update={
-                "hits": list(shown),
+                "hits": [_named(hit, labels) for hit in shown],
                 "sensitivity_labels": sorted(borne.values(), key=strictness) or None,
                 "notes": [*result.notes, *left_out],
             }
@@ -153,8 +161,15 @@ def _shown(result: RetrieveResult, hits: Sequence[Hit], labels: Mapping[str, Lab
     return complete(within_budget(hits, max_tokens, size) if max_tokens else hits)
 
 
-def _left_out(hits: Sequence[Hit], shown: Sequence[Hit], max_tokens: int) -> list[str]:
-    """What the budget cost, and how to get it."""
+_ONE_DOCUMENT = "For more of one document, ask again with its address in a Path filter; for the rest, "
+
+
+def _named(hit: Hit, labels: Mapping[str, Label]) -> Hit:
+    return hit.model_copy(update={"label": labels[hit.label].display_name}) if hit.label else hit
+
+
+def _left_out(hits: Sequence[Hit], shown: Sequence[Hit], max_tokens: int, by_path: bool) -> list[str]:
+    """What the budget cost, and how to get it; `by_path`, a filter on an address finds one document alone."""
     all_of_them, kept = (sum(len(hit.extracts) for hit in some) for some in (hits, shown))
     pictures = sum(len(hit.thumbnails or ()) for hit in hits) - sum(len(hit.thumbnails or ()) for hit in shown)
     notes = []
@@ -164,7 +179,7 @@ def _left_out(hits: Sequence[Hit], shown: Sequence[Hit], max_tokens: int) -> lis
         documents = f"; {len(hits) - len(shown)} documents are not listed" if len(shown) < len(hits) else ""
         notes.append(
             f"{kept} of {all_of_them} extracts shown; the rest was left out to stay under {max_tokens:,} tokens"
-            f"{documents}. For more of one document, ask again with its address in a Path filter; for the rest, ask "
-            "less in one call, or the person raises --max-tokens."
+            f"{documents}. {_ONE_DOCUMENT if by_path else 'For the rest, '}ask less in one call, or the person raises "
+            "--max-tokens."
         )
     return notes

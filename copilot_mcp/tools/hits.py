@@ -8,14 +8,14 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from copilot_mcp.tools.labels import Label, label_of
+from copilot_mcp.tools.labels import Label, by_key, label_of
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import RetrievalHit, RetrievalResponse
     from copilot_mcp.kql import Verdict
     from copilot_mcp.tools.searches import Search
 
-__all__ = ["Extract", "Found", "Hit", "Part", "Thumbnail", "found_by"]
+__all__ = ["Extract", "Found", "Hit", "Part", "Thumbnail", "found_by", "judged"]
 
 
 class Part(BaseModel):
@@ -68,7 +68,7 @@ class Found:
     Attributes:
         hits: those to show, in the order they came.
         verdicts: on each hit that came.
-        labels: the sensitivity labels of the hits by name.
+        labels: the sensitivity labels of the hits by key, which a hit bears in place of the name until it is published.
         notes: what is worth saying about it.
     """
 
@@ -78,22 +78,28 @@ class Found:
     notes: list[str]
 
 
-def found_by(search: "Search", response: "RetrievalResponse", *, mark_outside: bool) -> Found:
-    """The hits of an answer to `search`, each held against its filter.
+def judged(search: "Search", response: "RetrievalResponse") -> "list[Verdict]":
+    """Where each hit lies, held against the filter of `search` as the service wrote it: a hit made fit to be shown
+    has other words than the filter found."""
+    scope = search.scope
+    return [scope.judge(hit) if scope else "inside" for hit in response.retrieval_hits]
+
+
+def found_by(
+    search: "Search", response: "RetrievalResponse", verdicts: "Sequence[Verdict]", *, mark_outside: bool
+) -> Found:
+    """The hits of an answer to `search` with the verdict on each, as `judged` gave them.
 
     Those proven to lie outside are left out and counted, or with `mark_outside` shown and marked. Metadata that was
     asked for only to judge by is not shown, and pictures only where they were asked for.
     """
-    scope = search.scope
-    verdicts: list[Verdict] = [scope.judge(hit) if scope else "inside" for hit in response.retrieval_hits]
     hits = [
         _hit(hit, search, outside=verdict == "outside")
         for hit, verdict in zip(response.retrieval_hits, verdicts, strict=True)
         if verdict != "outside" or mark_outside
     ]
-    labels = [label for hit in response.retrieval_hits if (label := label_of(hit.sensitivity_label))]
-    by_name = {label.display_name: label for label in reversed(labels)}
-    return Found(hits, verdicts, by_name, _outside_notes(verdicts, mark_outside))
+    labels = by_key(label for hit in response.retrieval_hits if (label := label_of(hit.sensitivity_label)))
+    return Found(hits, list(verdicts), labels, _outside_notes(verdicts, mark_outside))
 
 
 def _outside_notes(verdicts: "Sequence[Verdict]", marked: bool) -> list[str]:
@@ -122,7 +128,7 @@ def _hit(hit: "RetrievalHit", search: "Search", *, outside: bool) -> Hit:
         ],
         resource_type=hit.resource_type or None,
         resource_metadata=_metadata(hit, search.asked_metadata, search.body.resource_metadata or ()) or None,
-        label=label.display_name if label else None,
+        label=label.key if label else None,
         thumbnails=[
             Thumbnail(page_number=each.page_number, media_type=each.media_type, content=each.content)
             for each in pictures

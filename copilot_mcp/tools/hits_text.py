@@ -44,7 +44,7 @@ class _Shared:
 def _heading(result: "RetrieveResult", shared: _Shared) -> str:
     found = _count(len(result.hits), "hit") + (f" ({fact(shared.resource_type)})" if shared.resource_type else "")
     used = f"{_count(result.requests_used, 'request')} used"
-    form = " Below: [id] document, [id score] passage." if result.hits else ""
+    form = " Below: [id] document, [id score or -] passage." if result.hits else ""
     if result.requests:
         return f"{found} of {len(result.requests)} requests; {used}.{form}"
     scope = _scope(result.filter_expression, result.filter_honoured)
@@ -81,14 +81,15 @@ def _hit_text(hit: "Hit", shared: _Shared) -> str:
     if hit.extracts_left_out:
         facts.append(f"{_count(hit.extracts_left_out, 'extract')} left out")
     said = f" ({'; '.join(facts)})" if facts else ""
-    return "\n".join([f"[{hit.id}] {hit.title} {bracketed(hit.web_url)}{said}", *map(_extract_text, hit.extracts)])
+    return "\n".join(
+        [f"[{hit.id}] {fact(hit.title)} {bracketed(hit.web_url)}{said}", *map(_extract_text, hit.extracts)]
+    )
 
 
 def _extract_text(extract: "Extract") -> str:
     """The passage alone stands in the quotation; what we know of it stands before."""
-    facts = [extract.id]
-    if extract.relevance_score is not None:
-        facts.append(f"{extract.relevance_score:.2f}".removeprefix("0"))
+    score = extract.relevance_score
+    facts = [extract.id, "-" if score is None else f"{score:.2f}".removeprefix("0")]
     if extract.page_numbers:
         facts.append(f"p. {', '.join(map(str, extract.page_numbers))}")
     return f"[{' '.join(facts)}]\n{quoted(extract.text)}"

@@ -6,9 +6,11 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from copilot_mcp.graph import SearchSensitivityLabelInfo
 
-__all__ = ["Label", "label_of", "strictness"]
+__all__ = ["Label", "by_key", "label_of", "strictness"]
 
 
 class Label(BaseModel):
@@ -21,6 +23,11 @@ class Label(BaseModel):
     priority: int | None = None
     tooltip: str | None = None
 
+    @property
+    def key(self) -> str:
+        """What tells it from others, some of which may bear its name: its id, without one its name."""
+        return self.sensitivity_label_id or self.display_name
+
 
 def label_of(info: "SearchSensitivityLabelInfo | None") -> Label | None:
     """The label, or None where the service sent none or one without any value."""
@@ -32,6 +39,11 @@ def label_of(info: "SearchSensitivityLabelInfo | None") -> Label | None:
         priority=info.priority,
         tooltip=info.tooltip,
     )
+
+
+def by_key(labels: "Iterable[Label]") -> dict[str, Label]:
+    """Each label once; where several share a key, the strictest."""
+    return {label.key: label for label in sorted(labels, key=strictness, reverse=True)}
 
 
 def strictness(label: Label) -> tuple[int, str]:

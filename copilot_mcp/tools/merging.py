@@ -28,7 +28,7 @@ def address_key(url: str) -> str:
 def merged(found: "Mapping[int, Sequence[Hit]]", labels: "Mapping[str, Label]", *, several: bool) -> "list[Hit]":
     """The hits that each request (by its number) found, in the order they came, as one list with short ids.
 
-    `labels` has every label of the hits by name.
+    `labels` has every label of the hits by the key they bear.
 
     With `several` requests each hit says which of them found it.
     """
@@ -95,8 +95,8 @@ def _is_titled(hit: "Hit") -> bool:
 
 
 def _strictest(hits: "Sequence[Hit]", labels: "Mapping[str, Label]") -> str | None:
-    found = [labels[hit.label] for hit in hits if hit.label]
-    return min(found, key=strictness).display_name if found else None
+    found = [hit.label for hit in hits if hit.label]
+    return min(found, key=lambda key: strictness(labels[key])) if found else None
 
 
 def _score(hit: "Hit") -> float | None:

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, JsonValue
 
-from copilot_mcp.errors import ArgumentError, CopilotMcpError, ThrottledError
+from copilot_mcp.errors import ArgumentError, AuthenticationRequiredError, CopilotMcpError, ThrottledError
 from copilot_mcp.graph import RETRIEVAL_SCOPES, DataSourceConfiguration, RetrievalBody
 from copilot_mcp.tools._tool import Tool, ToolContext
 from copilot_mcp.tools.clouds import where_offered
 from copilot_mcp.tools.filter import DataSource
 from copilot_mcp.tools.findings import RetrieveResult, requests_used, result_of
+from copilot_mcp.tools.hits import judged
 from copilot_mcp.tools.hits_text import render
 from copilot_mcp.tools.received import inert_responses
-from copilot_mcp.tools.searches import prepared
+from copilot_mcp.tools.searches import Search, prepared
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import GraphClient, RetrievalResponse
@@ -105,11 +106,25 @@ async def retrieve(request: RetrieveRequest, context: ToolContext) -> RetrieveRe
     errors = [each for each in outcomes if isinstance(each, CopilotMcpError)]
     if len(errors) == len(outcomes):
         raise _one_error(errors)
+    return _published(searches, outcomes, context, [warning] if warning else [])
+
+
+def _published(
+    searches: Sequence[Search],
+    outcomes: "Sequence[RetrievalResponse | CopilotMcpError]",
+    context: ToolContext,
+    notes: Sequence[str],
+) -> RetrieveResult:
+    """The result: hits are judged as the service wrote them and shown with nothing in them that acts."""
+    verdicts = [
+        [] if isinstance(outcome, CopilotMcpError) else judged(search, outcome)
+        for search, outcome in zip(searches, outcomes, strict=True)
+    ]
     answered, changed = inert_responses([each for each in outcomes if not isinstance(each, CopilotMcpError)])
     _learn_labels(answered, context.names)
     shown = iter(answered)
-    outcomes = [each if isinstance(each, CopilotMcpError) else next(shown) for each in outcomes]
-    return result_of(searches, outcomes, context.settings, [*([warning] if warning else []), *changed])
+    inert = [each if isinstance(each, CopilotMcpError) else next(shown) for each in outcomes]
+    return result_of(searches, inert, verdicts, context.settings, [*notes, *changed])
 
 
 def _bodies(request: RetrieveRequest) -> list[RetrievalBody]:
@@ -133,10 +148,10 @@ async def _send(graph: "GraphClient", bodies: Sequence[RetrievalBody]) -> "list[
 
 
 def _one_error(errors: Sequence[CopilotMcpError]) -> CopilotMcpError:
-    """The one error to raise where every request failed: the first, which then speaks of all."""
+    """The one error to raise where every request failed: one that a sign-in mends, or the first. It speaks of all."""
     if len(errors) == 1:
         return errors[0]
-    error = copy.copy(errors[0])
+    error = copy.copy(next((each for each in errors if isinstance(each, AuthenticationRequiredError)), errors[0]))
     said = dict.fromkeys(map(str, errors))
     if len(said) > 1:
         error.message = " ".join(f"({number}) {each}" for number, each in enumerate(map(str, errors), 1))

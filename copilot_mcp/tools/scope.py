@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from copilot_mcp.errors import FilterError
-from copilot_mcp.tools.filter import reported
+from copilot_mcp.tools.filter import FilterDiagnostic, reported
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import RetrievalHit
@@ -55,10 +55,10 @@ class Scope:
 
     @staticmethod
     def honoured(verdicts: Sequence["Verdict"]) -> Honoured:
-        """`no` where a hit is proven outside, `yes` where each is shown to lie inside, else `unclear`."""
+        """`no` where a hit is proven outside, `yes` where each of one or more lies inside, else `unclear`."""
         if "outside" in verdicts:
             return "no"
-        return "unclear" if "unclear" in verdicts else "yes"
+        return "yes" if verdicts and "unclear" not in verdicts else "unclear"
 
 
 def checked_scope(expression: str | None, data_source: str, context: "ToolContext") -> Scope | None:
@@ -81,10 +81,14 @@ def checked_scope(expression: str | None, data_source: str, context: "ToolContex
         if not sent.valid or _too_long(sent):
             raise _refused(sent)
     found = reported(parsed.diagnostics)
-    notes = list(dict.fromkeys(f"Filter: {each.message}" for each in found if each.severity == "warning"))
+    notes = list(dict.fromkeys(_warning(each) for each in found if each.severity == "warning"))
     if parsed.canonical != expression:
         notes.append("The filter was sent in canonical form (`filterExpression`).")
     return Scope(parsed.canonical, parsed.tree, properties, now, tuple(notes))
+
+
+def _warning(found: FilterDiagnostic) -> str:
+    return f"Filter: {found.message}" + (f" Write: {found.suggestion}" if found.suggestion else "")
 
 
 def _too_long(parsed: "Parsed") -> bool:

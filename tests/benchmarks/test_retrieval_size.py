@@ -15,6 +15,7 @@ from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import load_company
 from copilot_mcp.tools.budget import estimated_tokens
 from copilot_mcp.tools.findings import RetrieveResult, result_of
+from copilot_mcp.tools.hits import judged
 from copilot_mcp.tools.hits_text import render
 from copilot_mcp.tools.searches import Search
 
@@ -86,7 +87,8 @@ def shown(answers: list[dict[str, Any]], metadata: list[str], max_tokens: int = 
     body = RetrievalBody(query_string="What does it say?", data_source="sharePoint", resource_metadata=metadata)
     searches = [Search(body, asked_metadata=tuple(metadata))] * len(answers)
     responses = [RetrievalResponse.model_validate(answer).stamped("id", 1) for answer in answers]
-    result = result_of(searches, responses, Settings(max_tokens=max_tokens), [])
+    verdicts = [judged(*each) for each in zip(searches, responses, strict=True)]
+    result = result_of(searches, responses, verdicts, Settings(max_tokens=max_tokens), [])
     return result, render(result)
 
 

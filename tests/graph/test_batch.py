@@ -266,7 +266,8 @@ async def test_failed_envelope_is_given_to_its_items_only(wire: Any) -> None:
 async def test_unreachable_service_is_an_error_of_every_item(wire: Any, replies: Any) -> None:
     async with wire.open(replies(httpx.ConnectError("x"))) as graph:
         results = await graph.retrieve_many([body("a"), body("b")])
-    assert [(type(one), one.requests_used) for one in results] == [(ServiceUnavailableError, 4)] * 2
+    assert [(type(one), one.requests_used) for one in results] == [(ServiceUnavailableError, 0)] * 2
+    assert len(wire.requests) == 4
 
 
 async def test_first_of_two_answers_with_one_id_counts(wire: Any, replies: Any) -> None:
@@ -292,3 +293,59 @@ async def test_what_would_pass_the_time_of_a_call_is_not_waited_for(wire: Any) -
         (error,) = await graph.retrieve_many([body("a")])
     assert isinstance(error, ThrottledError)
     assert (error.requests_used, error.retry_after, wire.slept) == (3, 20.0, [20.0, 20.0])
+
+
+async def test_time_of_a_call_bounds_what_is_sent_again(wire: Any) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        if len(wire.requests) > 1:
+            return httpx.Response(503, headers={"Retry-After": "5"})
+        wire.seconds += 34
+        return batch(lambda item: answered(item, 429, {"error": {}}, **{"Retry-After": "20"}))(request)
+
+    async with wire.open(handler) as graph:
+        results = await graph.retrieve_many([body("a"), body("b")])
+    assert (shown(results), wire.slept, wire.seconds) == (["service", "service"], [20.0], 54.0)
+
+
+async def test_what_there_is_no_time_for_is_not_sent(wire: Any) -> None:
+    """An item that is due after the time is over keeps its refusal, and one that was never sent says so."""
+
+    def answer(item: Item) -> Item:
+        wait = {"a": "1", "b": "15"}.get(item["body"]["queryString"])
+        return answered(item, 429, {"error": {}}, **{"Retry-After": wait}) if wait else answered(item)
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        wire.seconds += 0 if len(wire.requests) == 1 else 60
+        return batch(answer)(request)
+
+    async with wire.open(handler) as graph:
+        results = await graph.retrieve_many([body(query) for query in ("a", "b", *"cdefghijklmnopqrstuv")])
+    assert shown(results) == ["throttled", "throttled", *"cdefghijklmnopqrst", "timeout", "timeout"]
+    assert [result.requests_used for result in results] == [2, *[1] * 19, 0, 0]
+    assert len(wire.requests) == 2
+    assert str(results[-1]) == (
+        "This request was not sent: the others took all the time of the call. Ask again, fewer at a time."
+    )
+
+
+async def test_headers_that_are_no_object_cost_no_other_item(wire: Any) -> None:
+    def answer(item: Item) -> Item:
+        odd: dict[str, Any] = {"a": [1], "b": "x", "c": None}
+        return {**answered(item), "headers": odd[item["body"]["queryString"]]}
+
+    async with wire.open(batch(answer)) as graph:
+        assert shown(await graph.retrieve_many([body("a"), body("b"), body("c")])) == ["a", "b", "c"]
+
+
+async def test_error_beside_hits_is_an_error_as_for_one_request(wire: Any) -> None:
+    def answer(item: Item) -> Item:
+        error = {"error": {"code": "tooManyRequests"}} if item["body"]["queryString"] == "b" else {"error": None}
+        return answered(item, content={**hit("a"), **error})
+
+    async with wire.open(batch(answer)) as graph:
+        results = await graph.retrieve_many([body("a"), body("b")])
+    assert shown(results) == ["a", "throttled"]
+    async with wire.open(lambda _: httpx.Response(200, json={**hit("a"), "error": {"code": "tooManyRequests"}})) as one:
+        with pytest.raises(ThrottledError) as caught:
+            await one.retrieve(body("b"))
+    assert str(caught.value) == str(results[1])

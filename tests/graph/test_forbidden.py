@@ -1,15 +1,16 @@
 """A 403 told apart, with how certain that is."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
 
-from copilot_mcp.errors import PermissionDeniedError
+from copilot_mcp.errors import AuthenticationRequiredError, PermissionDeniedError
 from copilot_mcp.graph import GraphClient, RetrievalBody
 from copilot_mcp.graph.forbidden import Access
 from copilot_mcp.graph.refusals import Answer, refusal, stream_refusal
@@ -188,3 +189,49 @@ async def test_explained_one_drive_refusal_keeps_its_own_reason(wire: Any) -> No
         with pytest.raises(PermissionDeniedError) as caught:
             await graph.retrieve(body("oneDriveBusiness"))
     assert caught.value.message == "No licence or billing covers this request (403, NoLicense)."
+
+
+def refuses_one_drive(request: httpx.Request) -> httpx.Response:
+    """A tenant whose person has SharePoint by use and no licence, alone and in a batch."""
+    asked = json.loads(request.content)
+    items = asked.get("requests", [{"id": "", "body": asked}])
+    answers = [
+        {"id": item["id"], "status": 403, "body": {"error": {"code": "X"}}}
+        if item["body"]["dataSource"] == "oneDriveBusiness"
+        else {"id": item["id"], "status": 200, "body": {"retrievalHits": []}}
+        for item in items
+    ]
+    if "requests" in asked:
+        return httpx.Response(200, json={"responses": answers})
+    return httpx.Response(answers[0]["status"], json=answers[0]["body"])
+
+
+@pytest.mark.anyio
+async def test_one_drive_refused_is_explained_over_the_requests_of_one_call(wire: Any) -> None:
+    async with wire.open(refuses_one_drive) as graph:
+        both = await graph.retrieve_many([body("oneDriveBusiness"), body("sharePoint")])
+        alone = await graph.retrieve_many([body("oneDriveBusiness"), body("externalItem")])
+    assert (both[0].kind, both[0].certainty) == ("licence", "likely")
+    assert str(both[0]).startswith("OneDrive is refused while SharePoint answers")
+    assert (alone[0].kind, alone[0].certainty) == ("forbidden", "possible")
+
+
+@pytest.mark.anyio
+async def test_what_sharepoint_answered_to_one_person_explains_nothing_to_another(wire: Any) -> None:
+    class People:
+        tokens: ClassVar[list[Any]] = ["adele", "megan", "megan", "adele", AuthenticationRequiredError("Signed out.")]
+
+        async def token(self, scopes: Sequence[str], *, rejected: str | None = None) -> str:
+            given = self.tokens.pop(0)
+            if isinstance(given, Exception):
+                raise given
+            return str(given)
+
+    wire.tokens = People()
+    async with wire.open(refuses_one_drive) as graph:
+        await graph.retrieve(body("sharePoint"))
+        for _ in range(2):  # megan's; then adele's, who has just signed out
+            with pytest.raises(PermissionDeniedError) as caught:
+                await graph.retrieve(body("oneDriveBusiness"))
+            assert (caught.value.kind, caught.value.certainty) == ("forbidden", "possible")
+    assert People.tokens == []

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from copilot_mcp.kql import Properties, parse, properties_for
+from copilot_mcp.kql import Condition, Group, Properties, build, parse, properties_for
 
 SITE = "https://contoso.sharepoint.com/sites"
 HABITS: dict[str, str | None] = {
@@ -111,10 +111,24 @@ HABITS: dict[str, str | None] = {
     "Path:contoso.sharepoint.com/sites/HR/": f'Path:"{SITE}/HR/"',
     f'Path:"{SITE}/HR/Docs/Forms/AllItems.aspx?id=1"': f'Path:"{SITE}/HR/Docs/"',
     f'Path:"{SITE}/HR/Docs/Forms/AllItems.aspx?viewid=1&id=%2Fsites%2FHR%2FDocs%2FTravel%20rules&p=true"': (
-        f'Path:"{SITE}/HR/Docs/Travel rules"'
+        f'Path:"{SITE}/HR/Docs/Travel rules/"'
     ),
     f'Path:"{SITE}/HR/_layouts/15/onedrive.aspx?id=/sites/HR/Docs/Plan.docx"': f'Path:"{SITE}/HR/Docs/Plan.docx"',
-    'Path:"https://contoso.sharepoint.com/:f:/r/sites/HR/Docs?csf=1"': f'Path:"{SITE}/HR/Docs"',
+    'Path:"https://contoso.sharepoint.com/:f:/r/sites/HR/Docs?csf=1"': f'Path:"{SITE}/HR/Docs/"',
+    'Path:"https://contoso.sharepoint.com/:f:/r/sites/HR/Docs"': f'Path:"{SITE}/HR/Docs/"',
+    f'Path:"{SITE}/HR/Docs/Forms/Custom.aspx"': f'Path:"{SITE}/HR/Docs/"',
+    f'Path:"{SITE}/HR/Docs/Forms/Custom.aspx?id=%2Fsites%2FHR%2FDocs%2FPlans"': f'Path:"{SITE}/HR/Docs/Plans/"',
+    'Path:"https://contoso-my.sharepoint.com/my?id=%2Fpersonal%2Fadele%2FDocuments%2FPlan.docx"': (
+        'Path:"https://contoso-my.sharepoint.com/personal/adele/Documents/Plan.docx"'
+    ),
+    f'Path:"https://nam02.safelinks.protection.outlook.com/?url={SITE.replace(":", "%3A")}%2FHR%2F&data=1"': (
+        f'Path:"{SITE}/HR/"'
+    ),
+    f'Path:"https://teams.microsoft.com/l/file/x?objectUrl={SITE.replace(":", "%3A")}%2FHR%2Fa.docx"': (
+        f'Path:"{SITE}/HR/a.docx"'
+    ),
+    f'Path:"ms-word:ofe|u|{SITE}/HR/a.docx"': f'Path:"{SITE}/HR/a.docx"',
+    'Path:"http://contoso.sharepoint.com/:w:/r/sites/HR/a.docx?web=1"': f'Path:"{SITE}/HR/a.docx"',
     'FileType:"application/pdf"': 'FileType:"pdf"',
     "FileType:.docx": 'FileType:"docx"',
     "SiteID:{e2cf7e40-d689-41de-99ee-a423811a253c}": 'SiteID:"e2cf7e40-d689-41de-99ee-a423811a253c"',
@@ -229,3 +243,44 @@ def test_search_words_keep_their_place_where_they_are_allowed(site: Properties) 
     warned = parse("NOT (budget OR FileType:pdf) AND NOT draft", site, allow_free_text=True)
     assert warned.diagnostics[0].suggestion == 'NOT FileType:"pdf"'
     assert parse("budget", site, allow_free_text=True).diagnostics[0].suggestion is None
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"{SITE}/HR/_layouts/15/Doc.aspx?sourcedoc=%7Bf0ddcc93-d3c0-4993-b5cc-76b0a283e252%7D&file=Plan.docx",
+        "https://contoso.sharepoint.com/:w:/r/sites/HR/_layouts/15/Doc.aspx?sourcedoc=%7Bf0ddcc93%7D&file=Plan.docx",
+        "https://contoso.sharepoint.com/_layouts/15/Doc.aspx?sourcedoc=x",
+        "https://contoso.sharepoint.com/:f:/s/HR/EabcDEF?e=1",
+        "https://contoso-my.sharepoint.com/my",
+    ],
+)
+def test_a_link_that_hides_its_item_is_offered_no_wider_filter(link: str, site: Properties, now: datetime) -> None:
+    (found,) = parse(f'Path:"{link}"', site, now=now).diagnostics
+    assert (found.code, found.suggestion) == ("PATH_SHARING_LINK", None)
+    assert "open the Details of the file or folder and copy its path there" in found.message
+    built = build(Group(all=[Condition("Path", "startsWith", [link])]), site, now=now)
+    (refused,) = built.diagnostics
+    assert (built.tree, refused.code) == (None, "PATH_SHARING_LINK")
+    assert "open the Details of the file or folder and copy its path there" in refused.message
+
+
+@pytest.mark.parametrize(
+    ("operator", "link", "text"),
+    [
+        ("startsWith", "https://contoso.sharepoint.com/:f:/r/sites/HR/My%20docs?csf=1", f'Path:"{SITE}/HR/My docs/"'),
+        (
+            "contains",
+            f"{SITE}/HR/Docs/Forms/Custom.aspx?id=%2Fsites%2FHR%2FDocs%2FPlans",
+            f'Path:"{SITE}/HR/Docs/Plans/"',
+        ),
+        ("equals", f"{SITE}/HR/Docs/a.docx?web=1", f'Path="{SITE}/HR/Docs/a.docx"'),
+        ("notEquals", f"ms-word:ofe|u|{SITE}/HR/Docs/a.docx", f'Path<>"{SITE}/HR/Docs/a.docx"'),
+    ],
+)
+def test_a_typed_link_becomes_the_path_it_stands_for_and_that_is_told(
+    operator: str, link: str, text: str, site: Properties, now: datetime
+) -> None:
+    built = build(Group(all=[Condition("Path", operator, [link])]), site, now=now)
+    path = text.split('"')[1]
+    assert (built.text, built.repairs) == (text, (f"Path: {link} became {path}",))

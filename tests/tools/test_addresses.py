@@ -2,7 +2,8 @@
 
 import pytest
 
-from copilot_mcp.tools.addresses import AddressError, direct_address, file_address
+from copilot_mcp.kql import AddressError, direct_address
+from copilot_mcp.tools.addresses import file_address
 
 HR = "https://contoso.sharepoint.com/sites/HR"
 FILE = f"{HR}/Shared%20Documents/Leave.docx"

@@ -9,6 +9,7 @@ from copilot_mcp.graph import RetrievalBody, RetrievalResponse
 from copilot_mcp.settings import Settings
 from copilot_mcp.tools.budget import estimated_tokens, within_budget
 from copilot_mcp.tools.findings import RetrieveResult, result_of
+from copilot_mcp.tools.hits import judged
 from copilot_mcp.tools.hits_text import render
 from copilot_mcp.tools.searches import Search
 
@@ -32,7 +33,7 @@ def response(documents: int, passages: int, *, words: int = 4, pictures: bool = 
 
 def result(answer: RetrievalResponse, max_tokens: int, **members: object) -> RetrieveResult:
     body = RetrievalBody.model_validate({"queryString": "How long is it?", "dataSource": "sharePoint", **members})
-    return result_of([Search(body)], [answer], Settings(max_tokens=max_tokens), [])
+    return result_of([Search(body)], [answer], [judged(Search(body), answer)], Settings(max_tokens=max_tokens), [])
 
 
 def sizes(found: RetrieveResult) -> tuple[int, int]:
@@ -74,6 +75,14 @@ def test_what_was_left_out_is_counted_with_the_way_to_get_it() -> None:
     assert f"({4 - shown[-1]} extracts left out)" in render(found)
 
 
+def test_a_path_filter_is_advised_only_where_paths_are_addresses() -> None:
+    found = result(response(6, 4), 2_500, dataSource="externalItem")
+    assert (
+        found.notes[0].partition(" tokens. ")[2]
+        == "For the rest, ask less in one call, or the person raises --max-tokens."
+    )
+
+
 def test_documents_beyond_a_quarter_of_the_budget_are_counted_too() -> None:
     found = result(response(200, 1, words=1), 2_000)
     assert 1 < len(found.hits) < 200
@@ -113,7 +122,8 @@ def test_a_request_that_failed_beside_others_is_told_in_both_halves() -> None:
     bodies = [RetrievalBody.model_validate({"queryString": "How?", "dataSource": "sharePoint"}) for _ in range(2)]
     error = ThrottledError("Too much.", "Wait.", retry_after=600)
     error.requests_used = 4
-    found = result_of([Search(body) for body in bodies], [response(1, 1), error], Settings(), ["Last."])
+    searches = [Search(body) for body in bodies]
+    found = result_of(searches, [response(1, 1), error], [["inside"], []], Settings(), ["Last."])
     assert found.requests_used == 5
     assert (found.data_source, found.notes) == (None, ["Last."])
     assert [each.model_dump(exclude_none=True) for each in found.requests or ()] == [

@@ -7,7 +7,7 @@ import pytest
 from copilot_mcp.graph import RetrievalBody, RetrievalResponse
 from copilot_mcp.settings import Settings
 from copilot_mcp.tools.findings import RetrieveResult, result_of
-from copilot_mcp.tools.hits import found_by
+from copilot_mcp.tools.hits import found_by, judged
 from copilot_mcp.tools.hits_text import render
 from copilot_mcp.tools.searches import Search
 
@@ -24,12 +24,13 @@ def response(*hits: dict[str, Any]) -> RetrievalResponse:
 
 
 def result(of: Search, *hits: dict[str, Any]) -> RetrieveResult:
-    return result_of([of], [response(*hits)], Settings(), [])
+    answer = response(*hits)
+    return result_of([of], [answer], [judged(of, answer)], Settings(), [])
 
 
 def test_metadata_bears_the_names_it_was_asked_for_by() -> None:
     hit = {"webUrl": URL, "resourceMetadata": {"TicketID": "7", "owners": "John Doe;Jane Doe", "size": "1"}}
-    found = found_by(search(("ticketId", "Owners"), ("Size",)), response(hit), mark_outside=False)
+    found = found_by(search(("ticketId", "Owners"), ("Size",)), response(hit), ["inside"], mark_outside=False)
     assert found.hits[0].resource_metadata == {"ticketId": "7", "Owners": "John Doe;Jane Doe"}
 
 
@@ -61,7 +62,7 @@ def test_what_every_hit_shares_is_said_once_in_the_text() -> None:
     alone, both = result(search(), one), result(search(), one, other)
     ids = (alone.hits[0].id, alone.hits[0].extracts[0].id)
     assert render(alone) == (
-        "1 hit (listItem) in externalItem, no filter; 1 request used. Below: [id] document, [id score] passage.\n"
+        "1 hit (listItem) in externalItem, no filter; 1 request used. Below: [id] document, [id score or -] passage.\n"
         "Label of every hit: General\n\n"
         f"[{ids[0]}] 1 <https://x.test/1>\n"
         f"[{ids[1]} 1.00 p. 2, 3]\n"
@@ -79,3 +80,30 @@ def test_labels_without_a_priority_come_last() -> None:
         for name, priority in labels
     ]
     assert [label.display_name for label in result(search(), *hits).sensitivity_labels or ()] == ["c", "b", "a"]
+
+
+def test_two_labels_of_one_name_stay_two_the_stricter_first() -> None:
+    """And of one document that came under both, the stricter is told."""
+
+    def hit(number: int, priority: int, label_id: str | None) -> dict[str, Any]:
+        label = {"displayName": "All Employees", "sensitivityLabelId": label_id, "priority": priority}
+        return {"webUrl": f"https://x.test/{number}", "sensitivityLabel": label}
+
+    found = result(search(), hit(1, 1, "low"), hit(2, 9, "high"), hit(3, 5, None), hit(4, 7, None), hit(4, 5, "low"))
+    assert [(label.sensitivity_label_id, label.priority) for label in found.sensitivity_labels or ()] == [
+        ("high", 9),
+        (None, 7),
+        ("low", 5),
+    ]
+    assert [each.label for each in found.hits] == ["All Employees"] * 4
+    (only,) = result(search(), hit(1, 1, "low"), hit(1, 9, "high")).sensitivity_labels or ()
+    assert (only.sensitivity_label_id, only.priority) == ("high", 9)
+
+
+def test_a_title_cannot_pass_for_our_words_nor_a_passage_for_a_document() -> None:
+    title = "Plan (label Public) [abcd] Other"
+    hit = {"webUrl": "https://x.test/1", "resourceMetadata": {"title": title}, "extracts": [{"text": "One"}]}
+    found = result(search(("title",)), hit)
+    ids = (found.hits[0].id, found.hits[0].extracts[0].id)
+    assert f'[{ids[0]}] "{title}" <https://x.test/1>\n[{ids[1]} -]\n> One' in render(found)
+    assert found.hits[0].title == title

@@ -205,6 +205,13 @@ async def test_one_error_speaks_of_all_where_none_was_answered(client: Client, s
     assert facts["kind"] == "licence"
 
 
+async def test_where_nothing_was_answered_a_sign_in_that_mends_it_is_offered(connect: Callable[..., Any]) -> None:
+    client = await connect(signs_in=False)
+    text, facts = await refused(client, {"queryString": QUESTION, "dataSource": "sharePoint"}, filterExpression="a b")
+    assert facts["kind"] == "sign_in_pending"
+    assert "Call this tool again when they are done" in text
+
+
 async def test_a_dropped_filter_is_seen_for_each_request(client: Client, simulator: Simulator) -> None:
     simulator.faults.add("drop_filters", times=None)
     filtered = {"queryString": QUESTION, "dataSource": "sharePoint", "filterExpression": HR2}

@@ -77,7 +77,7 @@ async def test_one_hit_outside_is_said_in_the_singular(client: Any, simulator: S
         ('FileType:"docx" OR FileType:"pdf" OR FileType:"md" OR FileType:"aspx"', "yes"),
         ("LastModifiedTime>=2015-01-01", "yes"),
         ("NOT Title:zyzzyva", "yes"),
-        ('Filename:"nothing.docx"', "yes"),
+        ('Filename:"nothing.docx"', "unclear"),
     ],
 )
 async def test_a_filter_that_was_kept_is_said_to_be(client: Any, expression: str, honoured: str) -> None:
@@ -85,6 +85,13 @@ async def test_a_filter_that_was_kept_is_said_to_be(client: Any, expression: str
     assert result["filterHonoured"] == honoured
     assert f"filter honoured: {honoured}" in text
     assert not any("withheld" in note for note in result["notes"])
+
+
+async def test_what_a_filter_is_warned_of_comes_with_what_to_write(client: Any) -> None:
+    text, result = await find(client, filterExpression='Path:"https://contoso.sharepoint.com/sites/HR1"')
+    note = f'siblings match too: …/HR1 also matches …/HR10. Write: Path:"{HR1}"'
+    assert [each.partition("/ ")[2] for each in result["notes"]] == [note]
+    assert note in text
 
 
 async def test_words_that_did_not_come_back_leave_it_unclear(client: Any, simulator: Simulator) -> None:
@@ -144,7 +151,7 @@ async def test_a_new_property_is_let_through_on_request(connect: Callable[..., A
 
 
 def test_a_verdict_over_all_hits() -> None:
-    assert Scope.honoured([]) == "yes"
+    assert Scope.honoured([]) == "unclear"
     assert Scope.honoured(["inside", "inside"]) == "yes"
     assert Scope.honoured(["inside", "unclear"]) == "unclear"
     assert Scope.honoured(["unclear", "outside", "inside"]) == "no"
