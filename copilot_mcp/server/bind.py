@@ -110,10 +110,11 @@ class BoundTool(SdkTool):
 
     def _answer(self, result: ToolResult, *, in_line: bool) -> CallToolResult:
         text = f"{self.title}: all of it is in the structured content." if in_line else self.tool.render(result)
+        data = result.structured()
         if self.simulated:
-            result = result.model_copy(update={"tenant": SIMULATED})
+            data = {"tenant": SIMULATED, **data}
             text = f"{text}{' ' if in_line else _BLANK_LINE}({SIMULATED}: not Microsoft 365)"
-        return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=result.structured())
+        return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=data)
 
 
 def bind(

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from copilot_mcp.errors import CopilotMcpError, GraphError
 from copilot_mcp.tools._tool import ToolResult
@@ -52,6 +52,27 @@ class RetrieveResult(ToolResult):
     sensitivity_labels: list[Label] | None = Field(None, description="Strictest first.")
     requests_used: int = Field(description="By this call; 200 an hour.")
     notes: list[str]
+    _halves: tuple[str, dict[str, Any]] | None = PrivateAttr(None)  # made once: for the budget, then for the host
+
+    def structured(self) -> dict[str, Any]:
+        """As any result."""
+        return self._made()[1]
+
+    def text(self) -> str:
+        """The text half."""
+        return self._made()[0]
+
+    def tokens(self) -> int:
+        """Estimated tokens of the larger half."""
+        text, data = self._made()
+        return max(
+            estimated_tokens(json.dumps(data, ensure_ascii=False, separators=(",", ":"))), estimated_tokens(text)
+        )
+
+    def _made(self) -> tuple[str, dict[str, Any]]:
+        if self._halves is None:
+            self._halves = render(self), super().structured()
+        return self._halves
 
 
 def result_of(
@@ -153,12 +174,10 @@ def _shown(
             }
         )
 
-    def size(shown: Sequence[Hit]) -> int:
-        whole = complete(shown)
-        data = json.dumps(whole.structured(), ensure_ascii=False, separators=(",", ":"))
-        return max(estimated_tokens(data), estimated_tokens(render(whole)))
-
-    return complete(within_budget(hits, max_tokens, size) if max_tokens else hits)
+    whole = complete(hits)
+    if not max_tokens or whole.tokens() <= max_tokens:
+        return whole
+    return complete(within_budget(hits, max_tokens, lambda shown: complete(shown).tokens()))
 
 
 _ONE_DOCUMENT = "For more of one document, ask again with its address in a Path filter; for the rest, "

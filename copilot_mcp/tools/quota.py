@@ -162,15 +162,18 @@ class Quota:
         return ledger.with_more(count, now)
 
     async def _update(self, change: Callable[[Ledger], Ledger]) -> Ledger:
-        """Change the ledger in a worker thread, to the end even while the caller is being cancelled."""
+        """Change the ledger, a stored one in a worker thread, to the end even while the caller is being cancelled."""
         kept: list[Ledger] = []
 
         def apply(text: str) -> str:
             kept[:] = [change(Ledger.read(text))]
             return kept[0].written()
 
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self._store.update, apply)
+        if isinstance(self._store, MemoryStore):  # nothing to wait for
+            self._store.update(apply)
+        else:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._store.update, apply)
         self._seen = kept[0]
         return self._seen
 

@@ -13,7 +13,6 @@ from copilot_mcp.tools.clouds import where_offered
 from copilot_mcp.tools.filter import DataSource
 from copilot_mcp.tools.findings import RetrieveResult, requests_used, result_of
 from copilot_mcp.tools.hits import judged
-from copilot_mcp.tools.hits_text import render
 from copilot_mcp.tools.received import inert_responses
 from copilot_mcp.tools.searches import Search, prepared
 
@@ -185,7 +184,7 @@ TOOL = Tool(
     request=RetrieveRequest,
     result=RetrieveResult,
     handle=where_offered("retrieval", retrieve),
-    render=render,
+    render=RetrieveResult.text,
     scopes=tuple(sorted({scope for source in SIGN_IN_SOURCES for scope in RETRIEVAL_SCOPES[source]})),
     read_only=True,
     idempotent=True,

@@ -299,8 +299,23 @@ async def test_an_error_inside_the_stream_is_an_error(client: Client, simulator:
     assert len(turns(simulator)) == 1
 
 
-async def test_an_expired_token_is_renewed_once_and_the_turn_is_one(client: Client, simulator: Simulator) -> None:
+async def test_a_token_refused_before_the_turn_is_renewed_and_the_turn_is_one(
+    client: Client, simulator: Simulator
+) -> None:
+    simulator.faults.add("unauthorized", operation="conversations")
+    _, result = await ask(client)
+    assert result["turnCount"] == 1
+    assert (simulator.received["conversations"], simulator.received["chatOverStream"]) == (2, 1)
+
+
+async def test_a_token_refused_for_the_turn_is_renewed_and_the_turn_not_sent_again(
+    client: Client, simulator: Simulator
+) -> None:
     simulator.faults.add("unauthorized", operation="turns")
+    text, facts = await refused(client)
+    assert facts["kind"] == "token_renewed"
+    assert "Ask again" in text
+    assert (simulator.received["chatOverStream"], simulator.turns_recorded) == (1, 0)
     _, result = await ask(client)
     assert result["turnCount"] == 1
 
