@@ -127,6 +127,10 @@ class Credential:
         """
         return await self._sign_in.start(scopes, self._memory.claims())
 
+    def sign_in_under_way(self) -> SignInAttempt | None:
+        """The code that the person may still use, for whatever scopes; None where it would not satisfy the claims."""
+        return self._sign_in.under_way(self._memory.claims())
+
     async def finish_sign_in(self, attempt: SignInAttempt) -> Account:
         """Wait for the person's decision; the new account takes the place of the old one.
 

@@ -151,6 +151,12 @@ class DeviceCodeSignIn:
             return pending.account
         raise copy.copy(pending.error) if pending.error is not None else _cancelled()
 
+    def under_way(self, claims: str | None) -> SignInAttempt | None:
+        """The attempt that the person may still approve and that satisfies these claims, whatever its scopes."""
+        pending = self._pending
+        usable = pending is not None and pending.is_open(self._clock()) and claims in (None, pending.claims)
+        return pending.attempt if pending is not None and usable else None
+
     def is_open(self, attempt: SignInAttempt) -> bool:
         """Whether the person may still approve this attempt."""
         pending = self._pending

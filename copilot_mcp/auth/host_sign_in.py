@@ -47,6 +47,7 @@ class HostSignIn:
         self._tasks = tasks
         self._announce = announce
         self._wait_s = wait_s
+        self._starting = anyio.Lock()
         self._waiting: _Waiting | None = None
         self._news: Account | None = None
 
@@ -65,10 +66,20 @@ class HostSignIn:
     async def start(self, scopes: Sequence[str]) -> SignInAttempt | None:
         """The code to show: that of the sign-in under way, else a new one. None when one has just succeeded.
 
+        A sign-in for other scopes is shared too: a new one would void the code that the person is typing, and once
+        somebody is signed in, a refresh brings the rest.
+
         Raises:
             AuthenticationError: The sign-in before this one failed, which is said once; or Entra gives no code.
         """
+        async with self._starting:
+            return await self._started(scopes)
+
+    async def _started(self, scopes: Sequence[str]) -> SignInAttempt | None:
         waiting = self._waiting
+        under_way = self._credential.sign_in_under_way()
+        if waiting is not None and waiting.attempt == under_way:
+            return under_way
         if waiting is not None and not self._credential.sign_in_is_open(waiting.attempt):
             await waiting.done.wait()  # decided a moment ago
             self._waiting = None

@@ -10,13 +10,14 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import ElicitResult
 
-from copilot_mcp.cli._services import GraphServices
+from copilot_mcp.cli._services import GraphServices, open_credential
 from copilot_mcp.server import build_server
 from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator
 
 pytestmark = pytest.mark.anyio
 
+MESSAGE = {"message": "How many weeks of parental leave do we get?"}
 QUESTION = {"queryString": "parental leave", "dataSource": "sharePoint"}
 SCOPES = "https://graph.copilot-mcp.test/Files.Read.All https://graph.copilot-mcp.test/Sites.Read.All"
 
@@ -29,9 +30,13 @@ class Person:
         self.acts: list[str] = ["approve", "accept"]
         self.asked: list[Any] = []
         self.decided = anyio.Event()
+        self.decided_codes: set[str] = set()
+        self.both_asked = anyio.Event()
+        self.services: list[GraphServices] = []
 
     def decide(self, code: str, user: str | None = "adele") -> None:
         self.simulator.approve(code, user) if user else self.simulator.decline(code)
+        self.decided_codes.add(code)
         self.decided.set()
 
     async def sleep(self, seconds: float) -> None:
@@ -42,7 +47,13 @@ class Person:
         self.asked.append(params)
         for act in self.acts:
             if act in ("approve", "refuse"):
-                self.decide(code_in(params.message), "adele" if act == "approve" else None)
+                code = code_in(params.message)
+                if code not in self.decided_codes:
+                    self.decide(code, "adele" if act == "approve" else None)
+            elif act == "both":
+                if len(self.asked) == 2:
+                    self.both_asked.set()
+                await self.both_asked.wait()
             elif act == "never":
                 await anyio.sleep_forever()
             elif act == "fail":
@@ -79,6 +90,7 @@ async def open_client(
             tenant = in_process(simulator, signs_in=False)
             services = GraphServices(settings, tenant, sleep=person.sleep, sign_in_wait_s=wait_s)
             await stack.enter_async_context(services)
+            person.services.append(services)
             server = build_server(services, settings, person=services.person)
             client: Client = await stack.enter_async_context(
                 Client(server, mode=era, elicitation_callback=person if asks else None)
@@ -213,17 +225,63 @@ async def test_sixth_start_within_an_hour_is_refused(open_client: Any, simulator
     assert len(started(simulator)) == 5
 
 
-async def test_sign_in_done_elsewhere_ends_the_one_in_the_host(
+async def test_two_tools_called_while_signed_out_share_one_code_and_both_work_after_it(
     open_client: Any, simulator: Simulator, person: Person
 ) -> None:
     client = await open_client(asks=False)
-    first = facts(await client.call_tool("copilot_chat", {"message": "Hello"}))
-    second = facts(await client.call_tool("copilot_retrieve", QUESTION))
-    assert first["userCode"] != second["userCode"]  # more scopes were needed, and one attempt is open at a time
-    person.decide(second["userCode"])
-    with anyio.fail_after(10):
-        while (await client.call_tool("copilot_retrieve", QUESTION)).is_error:
-            pass
+    told: list[dict[str, Any]] = []
+
+    async def call(tool: str, arguments: dict[str, Any]) -> None:
+        told.append(facts(await client.call_tool(tool, arguments)))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call, "copilot_retrieve", QUESTION)
+        tasks.start_soon(call, "copilot_chat", MESSAGE)
+    assert [each["kind"] for each in told] == ["sign_in_pending"] * 2
+    assert told[0]["userCode"] == told[1]["userCode"]
+    person.decide(told[0]["userCode"])
+    for tool, arguments in (("copilot_chat", MESSAGE), ("copilot_retrieve", QUESTION)):
+        with anyio.fail_after(10):
+            while (await client.call_tool(tool, arguments)).is_error:
+                pass
+    assert len(started(simulator)) == 1
+
+
+async def test_two_tools_that_wait_for_one_person_both_answer(
+    open_client: Any, simulator: Simulator, person: Person
+) -> None:
+    person.acts = ["both", "approve", "accept"]
+    client = await open_client(asks=True)
+    failed: list[Any] = []
+
+    async def call(tool: str, arguments: dict[str, Any]) -> None:
+        result = await client.call_tool(tool, arguments)
+        failed.extend(result.content if result.is_error else [])
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call, "copilot_retrieve", QUESTION)
+            tasks.start_soon(call, "copilot_chat", MESSAGE)
+    assert failed == []
+    assert len({code_in(asked.message) for asked in person.asked}) == len(started(simulator)) == 1
+
+
+async def test_sign_in_done_elsewhere_ends_the_one_in_the_host(
+    open_client: Any, settings: Settings, simulator: Simulator, person: Person
+) -> None:
+    client = await open_client(asks=False)
+    told = facts(await client.call_tool("copilot_retrieve", QUESTION))
+    services = person.services[0]
+    assert services.host_sign_in is not None
+    credential = services.host_sign_in._credential
+    other = open_credential(settings, credential._entra._http, sleep=person.sleep)
+    other._cache = credential._cache  # as another process that shares the file
+    attempt = await other.start_sign_in(("Files.Read.All", "Sites.Read.All"))
+    simulator.approve(attempt.user_code, "adele")
+    await other.finish_sign_in(attempt)
+    assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
+    assert credential.sign_in_under_way() is None
+    assert told["userCode"] != attempt.user_code
 
 
 async def test_tenant_without_answers_gives_its_own_error(open_client: Any, simulator: Simulator) -> None:
