@@ -156,6 +156,19 @@ def test_declined_sign_in_ends_with_its_sentence(run: Any, company: Tenant) -> N
     assert "`--tool copilot_retrieve` asks for the permissions of one tool alone" in result.stderr
 
 
+@pytest.mark.parametrize("number", [50076, 50173])
+def test_code_that_is_answered_with_a_wish_for_another_sign_in_ends_with_its_sentence(
+    run: Any, company: Tenant, number: int
+) -> None:
+    with Simulator(company) as simulator:
+        simulator.start()
+        simulator.faults.add("entra_error", value=number)
+        result = run("--simulate-url", simulator.url)
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert f"(AADSTS{number}, correlation id " in result.stderr
+    assert "Traceback" not in result.output
+
+
 def visit(tenant: Simulator, result: dict[str, Any]) -> Callable[[str], None]:
     """A browser that follows the address shown, in a thread of its own."""
 

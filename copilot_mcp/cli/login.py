@@ -18,7 +18,7 @@ from copilot_mcp.cli._services import LocalTenant, open_credential, sign_in_scop
 from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
 from copilot_mcp.cli._surroundings import Surroundings, look_around
 from copilot_mcp.cli._waiting import keep_company, spoken
-from copilot_mcp.errors import AuthenticationError, SettingsError
+from copilot_mcp.errors import AuthenticationError, CopilotMcpError, SettingsError
 from copilot_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Login:
             tasks.cancel_scope.cancel()
         if rewrite is not None:
             rewrite("")
-        if isinstance(outcome, AuthenticationError):
+        if isinstance(outcome, CopilotMcpError):
             raise outcome
         return outcome
 
@@ -176,11 +176,11 @@ class Login:
             click.echo("The browser could not be opened: open the address yourself.", err=True)
 
 
-async def _outcome(signing: "Awaitable[Account]") -> "Account | AuthenticationError":
+async def _outcome(signing: "Awaitable[Account]") -> "Account | CopilotMcpError":
     """The account, or the refusal as a value: a task group would wrap what is raised inside it."""
     try:
         return await signing
-    except AuthenticationError as error:
+    except CopilotMcpError as error:
         return error
 
 
