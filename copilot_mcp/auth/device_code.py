@@ -6,6 +6,7 @@ success that comes after a cancellation leaves no trace.
 """
 
 import copy
+import logging
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,7 +22,9 @@ from copilot_mcp.auth.entra import DeviceFlow, Entra
 from copilot_mcp.auth.refusals import NoAnswerError, expired_code, is_pending, is_slow_down, refusal_error
 from copilot_mcp.errors import AuthenticationError, CopilotMcpError
 
-__all__ = ["DeviceCodeSignIn", "SignInAttempt"]
+__all__ = ["DeviceCodeSignIn", "SignInAttempt", "unforeseen"]
+
+logger = logging.getLogger(__name__)
 
 STARTS_PER_HOUR = 5
 """A model that keeps asking must not wear a person down."""
@@ -87,6 +90,17 @@ class _Pending:
 def _cancelled() -> AuthenticationError:
     return AuthenticationError(
         "The sign-in was cancelled.", "Run `copilot-mcp login` to start again.", kind="sign_in_cancelled"
+    )
+
+
+def unforeseen(error: Exception) -> AuthenticationError:
+    """For what nobody foresaw; its words stay unsaid, because they may hold an answer of Entra's."""
+    logger.error("A sign-in failed with %s.", type(error).__name__)
+    return AuthenticationError(
+        f"The sign-in failed inside copilot-mcp ({type(error).__name__}).",
+        "Start it again; if it stays, this is a defect of copilot-mcp.",
+        kind="sign_in_failed",
+        who="operator",
     )
 
 
@@ -205,8 +219,9 @@ class DeviceCodeSignIn:
                 answer = await self._poll(pending)
                 store = partial(self._store, pending.flow, answer, pending.names, lambda: not pending.cancelled)
                 pending.account = await self._entra.run(store)
-            except CopilotMcpError as error:
-                pending.error = error
+            except Exception as error:
+                # It runs beside the server's other work, which an exception would end.
+                pending.error = error if isinstance(error, CopilotMcpError) else unforeseen(error)
         pending.scope = None
 
     async def _poll(self, pending: _Pending) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import anyio
 
 from copilot_mcp.auth.answers import Account
 from copilot_mcp.auth.credential import Credential
-from copilot_mcp.auth.device_code import SignInAttempt
+from copilot_mcp.auth.device_code import SignInAttempt, unforeseen
 from copilot_mcp.errors import CopilotMcpError
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class HostSignIn:
     async def _finish(self, waiting: _Waiting) -> None:
         try:
             self._news = await self._credential.finish_sign_in(waiting.attempt)
-        except CopilotMcpError as error:
-            waiting.error = error
+        except Exception as error:
+            waiting.error = error if isinstance(error, CopilotMcpError) else unforeseen(error)
         finally:
             waiting.done.set()

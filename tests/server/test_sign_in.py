@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -10,6 +11,7 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import ElicitResult
 
+from copilot_mcp.auth import CLOUDS
 from copilot_mcp.cli._services import GraphServices, open_credential
 from copilot_mcp.server import build_server
 from copilot_mcp.settings import Settings
@@ -163,6 +165,39 @@ async def test_host_that_opens_pages_is_asked_and_the_same_call_goes_on(
     assert "adele" not in f"{asked.url} {asked.message}"
     assert len((await client.call_tool("copilot_retrieve", QUESTION)).content) == 1
     assert len(person.asked) == 1
+
+
+async def test_place_that_cannot_be_told_is_left_out_and_the_answer_comes(
+    simulator: Simulator,
+    in_process: Any,
+    person: Person,
+    era: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    cloud = CLOUDS["simulated"]
+    settings = Settings(
+        cloud=cloud.name, tenant=cloud.tenant_id, client_id=cloud.client_id, cache="plain", time_zone="Etc/UTC"
+    )
+    async with (
+        GraphServices(settings, in_process(simulator, signs_in=False), sleep=person.sleep) as services,
+        Client(build_server(services, settings, person=services.person), mode=era) as client,
+    ):
+        person.decide(facts(await client.call_tool("copilot_retrieve", QUESTION))["userCode"])
+        with anyio.fail_after(10):
+            while not list(tmp_path.glob("**/*.json")):
+                await anyio.sleep(0.01)
+        lock = next(tmp_path.glob("**/*.lock"))
+        lock.unlink()
+        lock.symlink_to(tmp_path / "elsewhere")
+        with anyio.fail_after(10):
+            while (result := await client.call_tool("copilot_retrieve", QUESTION)).is_error:
+                pass
+    assert result.content[-1].text == (
+        "Signed in as Adele Vance <adele@contoso.example>, tenant 00000000-0000-4000-8000-000000000001; granted: "
+        "Files.Read.All, Sites.Read.All."
+    )
 
 
 async def test_person_who_does_not_finish_is_given_the_code_and_the_next_call_works(
