@@ -27,6 +27,7 @@ class _Waiting:
     names: frozenset[str]
     done: anyio.Event = field(default_factory=anyio.Event)
     error: CopilotMcpError | None = None
+    calls: int = 0
 
 
 class HostSignIn:
@@ -99,8 +100,12 @@ class HostSignIn:
         waiting = self._waiting
         if waiting is None or waiting.attempt != attempt:
             return True
-        with anyio.move_on_after(self._wait_s):
-            await waiting.done.wait()
+        waiting.calls += 1
+        try:
+            with anyio.move_on_after(self._wait_s):
+                await waiting.done.wait()
+        finally:
+            waiting.calls -= 1
         return waiting.done.is_set()
 
     def check(self, attempt: SignInAttempt) -> None:
@@ -119,8 +124,14 @@ class HostSignIn:
         account, self._news = self._news, None
         return account
 
+    def give_up(self, attempt: SignInAttempt) -> None:
+        """Cancel this attempt for a call that wants it no more, unless another call waits for it."""
+        waiting = self._waiting
+        if waiting is not None and waiting.attempt == attempt and waiting.calls == 0:
+            self.cancel()
+
     def cancel(self) -> None:
-        """Give up a sign-in under way; a later approval has no effect."""
+        """Cancel a sign-in under way; a later approval has no effect."""
         self._waiting = None
         self._credential.cancel_sign_in()
 

@@ -58,10 +58,10 @@ class Person:
         if self._services.host_sign_in is not None:
             self._services.host_sign_in.check(attempt)
 
-    def cancel(self) -> None:
-        """See `HostSignIn.cancel`."""
+    def give_up(self, attempt: "SignInAttempt") -> None:
+        """See `HostSignIn.give_up`."""
         if self._services.host_sign_in is not None:
-            self._services.host_sign_in.cancel()
+            self._services.host_sign_in.give_up(attempt)
 
     async def greeting(self) -> str:
         """Who has just signed in, in which tenant, with which permissions, and where that is kept; said once."""

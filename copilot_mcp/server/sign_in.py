@@ -44,8 +44,8 @@ class SignIn(Protocol):
         """Raise the reason why this attempt failed, if it did."""
         ...
 
-    def cancel(self) -> None:
-        """Give up the sign-in under way."""
+    def give_up(self, attempt: "SignInAttempt") -> None:
+        """Cancel this attempt, unless another call waits for it."""
         ...
 
     async def greeting(self) -> str:
@@ -110,7 +110,7 @@ async def sign_in(
         agreed = answer.action == "accept"
         ended = agreed and await _ended(person, attempt)
     if not agreed:
-        person.cancel()
+        person.give_up(attempt)
         raise AuthenticationError(
             "The person did not want to sign in.", "Call again only when they ask for it.", kind="sign_in_declined"
         )
@@ -131,11 +131,11 @@ async def _begun(person: SignIn, error: CopilotMcpError, scopes: Sequence[str]) 
 
 
 async def _ended(person: SignIn, attempt: "SignInAttempt") -> bool:
-    """Wait for the person; a call that is cancelled meanwhile takes the sign-in with it."""
+    """Wait for the person; the last call that is cancelled meanwhile takes the sign-in with it."""
     try:
         return await person.ended(attempt)
     except anyio.get_cancelled_exc_class():
-        person.cancel()
+        person.give_up(attempt)
         raise
 
 

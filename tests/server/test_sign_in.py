@@ -370,6 +370,62 @@ async def test_call_that_is_cancelled_takes_the_sign_in_with_it(
     assert code_in(person.asked[0].message) != code_in(person.asked[-1].message)
 
 
+async def test_call_that_is_cancelled_leaves_the_sign_in_to_another_that_waits(
+    open_client: Any, simulator: Simulator, person: Person
+) -> None:
+    person.acts = ["both", "accept"]
+    client = await open_client(asks=True)
+    results: list[Any] = []
+    patient = anyio.Event()
+
+    async def wait() -> None:
+        results.append(await client.call_tool("copilot_retrieve", QUESTION))
+        patient.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        with anyio.move_on_after(1) as scope:
+            await client.call_tool("copilot_retrieve", QUESTION)
+        assert scope.cancelled_caught
+        assert not patient.is_set()
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()
+        person.decide(code_in(person.asked[0].message))
+    assert [result.is_error for result in results] == [False]
+    assert len(started(simulator)) == 1
+
+
+async def test_person_who_declines_one_call_leaves_the_sign_in_to_another_that_waits(
+    open_client: Any, simulator: Simulator, person: Person
+) -> None:
+    client = await open_client(asks=True)
+    declined = anyio.Event()
+    kinds: list[str] = []
+
+    async def wait() -> None:
+        person.acts = ["accept"]
+        result = await client.call_tool("copilot_retrieve", QUESTION)
+        kinds.append("ok" if not result.is_error else facts(result)["kind"])
+
+    async def decline() -> None:
+        with anyio.fail_after(10):
+            while (
+                not (waiting := person.services[0].host_sign_in) or not waiting._waiting or not waiting._waiting.calls
+            ):
+                await anyio.sleep(0.01)
+        person.acts = ["decline"]
+        kinds.append(facts(await client.call_tool("copilot_retrieve", QUESTION))["kind"])
+        declined.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        tasks.start_soon(decline)
+        await declined.wait()
+        person.decide(code_in(person.asked[0].message))
+    assert kinds == ["sign_in_declined", "ok"]
+    assert len(started(simulator)) == 1
+
+
 async def test_no_tool_takes_a_code_or_a_page_as_input(open_client: Any) -> None:
     client = await open_client(asks=False)
     names: set[str] = set()
