@@ -242,6 +242,19 @@ async def test_a_browser_that_is_not_there_is_not_opened(
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.anyio
+async def test_browser_program_is_not_given_our_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COPILOT_MCP_TOKEN", "COPILOT_MCP_SECRET", "COPILOT_MCP_PROFILE"):
+        monkeypatch.setenv(name, "given")
+    seen = tmp_path / "seen"
+    program = f"import os; open({str(seen)!r}, 'w').write(' '.join(n for n in os.environ if n[:11] == 'COPILOT_MCP'))"
+    login = Login(("Mail.Read",), None, True, Surroundings("a desktop", True, (sys.executable, "-c", program)))
+    await login._open("https://microsoft.com/devicelogin")
+    names = seen.read_text().split()
+    assert "COPILOT_MCP_PROFILE" in names
+    assert {"COPILOT_MCP_TOKEN", "COPILOT_MCP_SECRET"}.isdisjoint(names)
+
+
 def test_a_broker_that_is_not_there_is_said(run: Any) -> None:
     result = run("--broker", "--simulate-url", "http://127.0.0.1:9")
     assert result.exit_code == 1

@@ -1,5 +1,6 @@
 """`copilot-mcp login`: by device code, browser or broker, shown to a person."""
 
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -30,6 +31,9 @@ __all__ = ["command"]
 
 _FEWER_TOOLS_HELP = ("consent_required", "admin_consent_required", "consent_declined")
 OPEN_TIMEOUT_S = 10.0
+_OUR_SECRETS = ("COPILOT_MCP_TOKEN", "COPILOT_MCP_SECRET")
+"""What no program that we start has to know."""
+
 _ERASE_LINE = "\r\x1b[K"
 
 
@@ -167,6 +171,7 @@ class Login:
             with anyio.move_on_after(OPEN_TIMEOUT_S):
                 await anyio.run_process(
                     [*self._around.opener, address],
+                    env={name: value for name, value in os.environ.items() if name.upper() not in _OUR_SECRETS},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
