@@ -130,7 +130,11 @@ async def test_host_that_cannot_open_pages_shows_address_and_code_and_the_next_c
     assert told["verificationUri"] in text
     assert told["userCode"] == code_in(text)
     assert "15 minutes are left" in text
-    assert "Call this tool again when they are done" in text
+    assert text.startswith("Nobody is signed in to Microsoft 365. To sign in, the person opens ")
+    assert (
+        "Show the person this address and this code, or they run `copilot-mcp login` in a terminal. Call this tool "
+        "again when they are done; it will just work. [sign_in_pending]"
+    ) in text
     assert f"enter the code {told['userCode']}" in capsys.readouterr().err
 
     again = facts(await client.call_tool("copilot_retrieve", QUESTION))
@@ -247,9 +251,14 @@ async def test_refusal_in_the_browser_is_said_once_and_the_call_after_it_begins_
     first = facts(await client.call_tool("copilot_retrieve", QUESTION))
     person.decide(first["userCode"], None)
     with anyio.fail_after(10):
-        while (told := facts(await client.call_tool("copilot_retrieve", QUESTION)))["kind"] == "sign_in_pending":
+        while (told := facts(result := await client.call_tool("copilot_retrieve", QUESTION)))[
+            "kind"
+        ] == "sign_in_pending":
             assert told["userCode"] == first["userCode"]
     assert told["kind"] == "sign_in_declined"
+    assert result.content[0].text.startswith(
+        "Nobody is signed in to Microsoft 365. The sign-in was refused in the browser."
+    )
     assert facts(await client.call_tool("copilot_retrieve", QUESTION))["kind"] == "sign_in_pending"
     assert len(started(simulator)) == 2
 
@@ -266,8 +275,16 @@ async def test_refusal_in_the_browser_while_the_call_waits_is_its_answer(open_cl
 async def test_sixth_start_within_an_hour_is_refused(open_client: Any, simulator: Simulator, person: Person) -> None:
     person.acts = ["decline"]
     client = await open_client(asks=True)
-    kinds = [facts(await client.call_tool("copilot_retrieve", QUESTION))["kind"] for _ in range(6)]
-    assert kinds == ["sign_in_declined"] * 5 + ["sign_in_limit"]
+    results = [await client.call_tool("copilot_retrieve", QUESTION) for _ in range(6)]
+    assert [facts(result)["kind"] for result in results] == ["sign_in_declined"] * 5 + ["sign_in_limit"]
+    assert (
+        results[-1]
+        .content[0]
+        .text.startswith(
+            "Nobody is signed in to Microsoft 365. A sign-in cannot be started: 5 sign-ins were started within an "
+            "hour. Wait 60 minutes. The person can also run `copilot-mcp login` in a terminal. [sign_in_limit]"
+        )
+    )
     assert len(started(simulator)) == 5
 
 
@@ -333,8 +350,12 @@ async def test_sign_in_done_elsewhere_ends_the_one_in_the_host(
 async def test_tenant_without_answers_gives_its_own_error(open_client: Any, simulator: Simulator) -> None:
     client = await open_client(asks=True)
     simulator.faults.add("entra_down", times=None)
-    told = facts(await client.call_tool("copilot_retrieve", QUESTION))
+    result = await client.call_tool("copilot_retrieve", QUESTION)
+    told = facts(result)
     assert (told["kind"], told["whoActs"]) == ("identity_unavailable", "nobody")
+    text = result.content[0].text
+    assert text.startswith("Nobody is signed in to Microsoft 365. A sign-in cannot be started: ")
+    assert "The person can also run `copilot-mcp login` in a terminal. [identity_unavailable]" in text
 
 
 async def test_server_that_stops_ends_the_pending_sign_in(
