@@ -227,6 +227,15 @@ def test_logout_forgets_the_sign_in(run: Run, signed_in: TokenCache) -> None:
     assert not signed_in.path.exists()
 
 
+def test_status_and_logout_need_no_network_and_so_no_proxy(run: Run, signed_in: TokenCache) -> None:
+    wrong = {name: "nonsense://proxy" for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")}
+    status, logout = (run(command, "--client-id", CLIENT, **wrong) for command in ("status", "logout"))
+    assert (status.exit_code, logout.exit_code) == (0, 0)
+    assert "Signed in as" in status.stdout
+    assert logout.stdout.startswith("Signed out ")
+    assert not signed_in.path.exists()
+
+
 def test_logout_removes_what_cannot_be_read(run: Run, signed_in: TokenCache) -> None:
     signed_in.path.write_bytes(b"copilot-mcp sealed 1 key\n" + bytes(100))
     shut = run("logout", "--client-id", CLIENT)

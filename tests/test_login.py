@@ -156,6 +156,19 @@ def test_declined_sign_in_ends_with_its_sentence(run: Any, company: Tenant) -> N
     assert "`--tool copilot_retrieve` asks for the permissions of one tool alone" in result.stderr
 
 
+@pytest.mark.parametrize("number", [50076, 50173])
+def test_code_that_is_answered_with_a_wish_for_another_sign_in_ends_with_its_sentence(
+    run: Any, company: Tenant, number: int
+) -> None:
+    with Simulator(company) as simulator:
+        simulator.start()
+        simulator.faults.add("entra_error", value=number)
+        result = run("--simulate-url", simulator.url)
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert f"(AADSTS{number}, correlation id " in result.stderr
+    assert "Traceback" not in result.output
+
+
 def visit(tenant: Simulator, result: dict[str, Any]) -> Callable[[str], None]:
     """A browser that follows the address shown, in a thread of its own."""
 
@@ -227,6 +240,19 @@ async def test_a_browser_that_is_not_there_is_not_opened(
     login = Login(("Mail.Read",), None, True, Surroundings("a box", True, opener))
     await login._open("https://microsoft.com/devicelogin")
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.anyio
+async def test_browser_program_is_not_given_our_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COPILOT_MCP_TOKEN", "COPILOT_MCP_SECRET", "COPILOT_MCP_PROFILE"):
+        monkeypatch.setenv(name, "given")
+    seen = tmp_path / "seen"
+    program = f"import os; open({str(seen)!r}, 'w').write(' '.join(n for n in os.environ if n[:11] == 'COPILOT_MCP'))"
+    login = Login(("Mail.Read",), None, True, Surroundings("a desktop", True, (sys.executable, "-c", program)))
+    await login._open("https://microsoft.com/devicelogin")
+    names = seen.read_text().split()
+    assert "COPILOT_MCP_PROFILE" in names
+    assert {"COPILOT_MCP_TOKEN", "COPILOT_MCP_SECRET"}.isdisjoint(names)
 
 
 def test_a_broker_that_is_not_there_is_said(run: Any) -> None:

@@ -132,8 +132,10 @@ def merged(current: Content, before: Content, after: Content) -> Content:
 
 
 def without_token(content: Content, secret: str) -> Content:
-    """The content without this access token."""
+    """The content without this access token; the same content where it is not there."""
     tokens = content.get("AccessToken", {})
+    if all(entry["secret"] != secret for entry in tokens.values()):
+        return content
     return {**content, "AccessToken": {key: entry for key, entry in tokens.items() if entry["secret"] != secret}}
 
 

@@ -77,7 +77,7 @@ class Credential:
         self._entra = Entra(cloud, tenant, client_id, http, clock=clock)
         self._sign_in = DeviceCodeSignIn(self._entra, self._store, clock=clock, sleep=sleep)
         self._memory = TokenMemory(clock, cache.stamp)
-        self._flights: Flights[frozenset[str], HeldToken] = Flights(tasks)
+        self._flights: Flights[tuple[frozenset[str], str | None], HeldToken] = Flights(tasks)
 
     async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
         """An access token for these scopes with more than five minutes left, where that can be had.
@@ -92,13 +92,13 @@ class Credential:
         names = frozenset(scopes)
         if not names:
             raise ValueError("at least one scope is needed")
-        if (token := self._memory.token(names, rejected)) is not None:
+        if token := self._memory.token(names, rejected):
             return token
-        errand = partial(self._renew, names, rejected, claims)
+        errand, key = partial(self._renew, names, rejected, claims), (names, claims)
         try:
-            held, ours = await self._flights.join(names, errand)
+            held, ours = await self._flights.join(key, errand)
             if held.token == rejected and not ours:  # an errand that did not know of the rejection
-                held, _ = await self._flights.join(names, errand)
+                held, _ = await self._flights.join(key, errand)
         except AuthenticationRequiredError as error:
             error.scopes = tuple(sorted(names))
             raise
@@ -126,6 +126,10 @@ class Credential:
             AuthenticationError: Entra refused or cannot be reached.
         """
         return await self._sign_in.start(scopes, self._memory.claims())
+
+    def sign_in_under_way(self) -> SignInAttempt | None:
+        """The code that the person may still use, for whatever scopes; None where it would not satisfy the claims."""
+        return self._sign_in.under_way(self._memory.claims())
 
     async def finish_sign_in(self, attempt: SignInAttempt) -> Account:
         """Wait for the person's decision; the new account takes the place of the old one.
@@ -226,8 +230,7 @@ class Credential:
             try:
                 return self._refresh(names, claims)
             except NoAnswerError:
-                held = self._cached(names, rejected, LAST_RESORT_S)
-                if held is None:
+                if (held := self._cached(names, rejected, LAST_RESORT_S)) is None:
                     raise
                 logger.warning("No new token can be had; the old one is used while it lasts.")
                 return held
@@ -247,14 +250,14 @@ class Credential:
 
     def _refresh(self, names: frozenset[str], claims: str | None = None) -> HeldToken:
         before = self._cache.read()
-        account = account_in(before)
-        if account is None:
+        if (account := account_in(before)) is None:
             raise signed_out()
         asked = self._entra.asked.by(account.tenant_id, names)
         answer, after = self._entra.refresh(before, account, asked.scopes, claims)
         if "error" in answer:
             self._memory.keep_claims(valid_claims(answer.get("claims")))
-            error = refusal_error(answer, asked)
+            new = names - frozenset(account.scopes) or names  # what is granted is not what is missing
+            error = refusal_error(answer, self._entra.asked.by(account.tenant_id, new))
             vague = isinstance(error, AuthenticationRequiredError) and not error.code.startswith("AADSTS")
             raise conditions_changed() if claims is not None and vague else error
         grant = read_grant(answer, self._cloud, names)

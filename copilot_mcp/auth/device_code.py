@@ -6,6 +6,7 @@ success that comes after a cancellation leaves no trace.
 """
 
 import copy
+import logging
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,7 +22,9 @@ from copilot_mcp.auth.entra import DeviceFlow, Entra
 from copilot_mcp.auth.refusals import NoAnswerError, expired_code, is_pending, is_slow_down, refusal_error
 from copilot_mcp.errors import AuthenticationError, CopilotMcpError
 
-__all__ = ["DeviceCodeSignIn", "SignInAttempt"]
+__all__ = ["DeviceCodeSignIn", "SignInAttempt", "unforeseen"]
+
+logger = logging.getLogger(__name__)
 
 STARTS_PER_HOUR = 5
 """A model that keeps asking must not wear a person down."""
@@ -90,6 +93,17 @@ def _cancelled() -> AuthenticationError:
     )
 
 
+def unforeseen(error: Exception) -> AuthenticationError:
+    """For what nobody foresaw; its words stay unsaid, because they may hold an answer of Entra's."""
+    logger.error("A sign-in failed with %s.", type(error).__name__)
+    return AuthenticationError(
+        f"The sign-in failed inside copilot-mcp ({type(error).__name__}).",
+        "Start it again; if it stays, this is a defect of copilot-mcp.",
+        kind="sign_in_failed",
+        who="operator",
+    )
+
+
 class DeviceCodeSignIn:
     """At most one attempt at a time; all calls from one event loop. `clock` gives seconds since 1970."""
 
@@ -151,6 +165,12 @@ class DeviceCodeSignIn:
             return pending.account
         raise copy.copy(pending.error) if pending.error is not None else _cancelled()
 
+    def under_way(self, claims: str | None) -> SignInAttempt | None:
+        """The attempt that the person may still approve and that satisfies these claims, whatever its scopes."""
+        pending = self._pending
+        usable = pending is not None and pending.is_open(self._clock()) and claims in (None, pending.claims)
+        return pending.attempt if pending is not None and usable else None
+
     def is_open(self, attempt: SignInAttempt) -> bool:
         """Whether the person may still approve this attempt."""
         pending = self._pending
@@ -199,8 +219,9 @@ class DeviceCodeSignIn:
                 answer = await self._poll(pending)
                 store = partial(self._store, pending.flow, answer, pending.names, lambda: not pending.cancelled)
                 pending.account = await self._entra.run(store)
-            except CopilotMcpError as error:
-                pending.error = error
+            except Exception as error:
+                # It runs beside the server's other work, which an exception would end.
+                pending.error = error if isinstance(error, CopilotMcpError) else unforeseen(error)
         pending.scope = None
 
     async def _poll(self, pending: _Pending) -> dict[str, Any]:

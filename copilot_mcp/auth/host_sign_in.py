@@ -12,7 +12,7 @@ import anyio
 
 from copilot_mcp.auth.answers import Account
 from copilot_mcp.auth.credential import Credential
-from copilot_mcp.auth.device_code import SignInAttempt
+from copilot_mcp.auth.device_code import SignInAttempt, unforeseen
 from copilot_mcp.errors import CopilotMcpError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class _Waiting:
     names: frozenset[str]
     done: anyio.Event = field(default_factory=anyio.Event)
     error: CopilotMcpError | None = None
+    calls: int = 0
 
 
 class HostSignIn:
@@ -47,6 +48,7 @@ class HostSignIn:
         self._tasks = tasks
         self._announce = announce
         self._wait_s = wait_s
+        self._starting = anyio.Lock()
         self._waiting: _Waiting | None = None
         self._news: Account | None = None
 
@@ -65,10 +67,20 @@ class HostSignIn:
     async def start(self, scopes: Sequence[str]) -> SignInAttempt | None:
         """The code to show: that of the sign-in under way, else a new one. None when one has just succeeded.
 
+        A sign-in for other scopes is shared too: a new one would void the code that the person is typing, and once
+        somebody is signed in, a refresh brings the rest.
+
         Raises:
             AuthenticationError: The sign-in before this one failed, which is said once; or Entra gives no code.
         """
+        async with self._starting:
+            return await self._started(scopes)
+
+    async def _started(self, scopes: Sequence[str]) -> SignInAttempt | None:
         waiting = self._waiting
+        under_way = self._credential.sign_in_under_way()
+        if waiting is not None and waiting.attempt == under_way:
+            return under_way
         if waiting is not None and not self._credential.sign_in_is_open(waiting.attempt):
             await waiting.done.wait()  # decided a moment ago
             self._waiting = None
@@ -88,8 +100,12 @@ class HostSignIn:
         waiting = self._waiting
         if waiting is None or waiting.attempt != attempt:
             return True
-        with anyio.move_on_after(self._wait_s):
-            await waiting.done.wait()
+        waiting.calls += 1
+        try:
+            with anyio.move_on_after(self._wait_s):
+                await waiting.done.wait()
+        finally:
+            waiting.calls -= 1
         return waiting.done.is_set()
 
     def check(self, attempt: SignInAttempt) -> None:
@@ -108,15 +124,21 @@ class HostSignIn:
         account, self._news = self._news, None
         return account
 
+    def give_up(self, attempt: SignInAttempt) -> None:
+        """Cancel this attempt for a call that wants it no more, unless another call waits for it."""
+        waiting = self._waiting
+        if waiting is not None and waiting.attempt == attempt and waiting.calls == 0:
+            self.cancel()
+
     def cancel(self) -> None:
-        """Give up a sign-in under way; a later approval has no effect."""
+        """Cancel a sign-in under way; a later approval has no effect."""
         self._waiting = None
         self._credential.cancel_sign_in()
 
     async def _finish(self, waiting: _Waiting) -> None:
         try:
             self._news = await self._credential.finish_sign_in(waiting.attempt)
-        except CopilotMcpError as error:
-            waiting.error = error
+        except Exception as error:
+            waiting.error = error if isinstance(error, CopilotMcpError) else unforeseen(error)
         finally:
             waiting.done.set()

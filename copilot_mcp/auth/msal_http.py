@@ -156,14 +156,30 @@ class MsalHttp:
             logger.warning("A request to a host other than %s was refused.", self._host)
             raise AuthorityFaultError("bad_answer", self._host)
         fields = None if form is None else {name: value for name, value in form.items() if value is not None}
-        request = self._http.build_request(method, url, params=params, headers=headers, data=fields, timeout=_TIMEOUT)
-        # Compression is asked away: a small body could unpack to any size.
-        request.headers["accept-encoding"] = "identity"
+        request = self._request(method, url, params, headers, fields)
         started = time.monotonic()
         status, answer_headers, body = from_thread.run(self._exchange, request)
         self._log(request, status, answer_headers, time.monotonic() - started)
         self._watch_clock(answer_headers)
         return self._read(status, answer_headers, body)
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        fields: Mapping[str, Any] | None,
+    ) -> httpx.Request:
+        """Not made by the client, which would add the cookies of earlier answers and so tie two sign-ins together."""
+        request = httpx.Request(
+            method, url, params=params or None, headers=headers, data=fields, extensions={"timeout": _TIMEOUT.as_dict()}
+        )
+        request.headers.setdefault("user-agent", self._http.headers["user-agent"])
+        request.headers.setdefault("accept", "*/*")
+        # Compression is asked away: a small body could unpack to any size.
+        request.headers["accept-encoding"] = "identity"
+        return request
 
     async def _exchange(self, request: httpx.Request) -> tuple[int, httpx.Headers, bytes]:
         """Send, and read at most `MAX_BODY` bytes."""

@@ -203,6 +203,10 @@ def _replace(temporary: Path, path: Path) -> None:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove the temporary files that processes killed during `replace_private(path, …)` left; call it locked."""
+    """Remove the temporary files that processes killed during `replace_private(path, …)` left; call it locked.
+
+    One that cannot be removed stays: it is in nobody's way.
+    """
     for leftover in path.parent.glob(f"{path.name}.*.tmp"):
-        leftover.unlink(missing_ok=True)
+        with suppress(OSError):
+            leftover.unlink(missing_ok=True)

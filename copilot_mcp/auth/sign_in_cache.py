@@ -2,8 +2,8 @@
 
 import json
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeAlias
 
 from copilot_mcp.auth.cache_content import Content
@@ -41,6 +41,7 @@ class MemoryCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._refresh_lock = threading.Lock()
         self._text = "{}"
         self._changes = 0
 
@@ -64,6 +65,8 @@ class MemoryCache:
         """How many changes there were."""
         return self._changes
 
-    def refreshing(self) -> AbstractContextManager[None]:
-        """Nothing: no other process can see this cache."""
-        return nullcontext()
+    @contextmanager
+    def refreshing(self) -> Iterator[None]:
+        """A lock: errands for two sets of scopes would redeem the same refresh token, which may work only once."""
+        with self._refresh_lock:
+            yield

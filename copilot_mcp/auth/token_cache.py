@@ -127,7 +127,7 @@ class TokenCache:
             return found.content
 
     def update(self, change: Change) -> object:
-        """Apply `change` to the newest content, write it, and give the new stamp.
+        """Apply `change` to the newest content, write it where that changed it, and give the new stamp.
 
         Raises:
             AuthenticationError: `cache_unsafe`, or another process holds the lock for too long (`cache_locked`).
@@ -139,7 +139,10 @@ class TokenCache:
                 unsaved = self._in_memory()
                 found = self._settled(writable=writable) if unsaved is None else self._file.look()
                 base = found.content if unsaved is None else unsaved
+                before = json.dumps(base)
                 content = change(base)
+                if unsaved is None and json.dumps(content) == before:
+                    return self.stamp()  # writing it would make a file anew that a sign-out has just removed
                 if found.obstacle is None or _sign_in(content):
                     self._keep(content, found, writable=writable)
                 return self.stamp()

@@ -1,5 +1,6 @@
 """The person of a serving process: how they sign in from inside the host, and who does it for them in a simulation."""
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from copilot_mcp.settings import Settings
 
 __all__ = ["Approver", "Person", "SelfApproved", "SignInServices", "announce"]
+
+logger = logging.getLogger(__name__)
 
 
 class SignInServices(Protocol):
@@ -55,10 +58,10 @@ class Person:
         if self._services.host_sign_in is not None:
             self._services.host_sign_in.check(attempt)
 
-    def cancel(self) -> None:
-        """See `HostSignIn.cancel`."""
+    def give_up(self, attempt: "SignInAttempt") -> None:
+        """See `HostSignIn.give_up`."""
         if self._services.host_sign_in is not None:
-            self._services.host_sign_in.cancel()
+            self._services.host_sign_in.give_up(attempt)
 
     async def greeting(self) -> str:
         """Who has just signed in, in which tenant, with which permissions, and where that is kept; said once."""
@@ -67,11 +70,16 @@ class Person:
             return ""
         from copilot_mcp.cli._account import where_kept
 
-        place = await anyio.to_thread.run_sync(where_kept, self._services.settings)
-        return (
+        greeting = (
             f"Signed in as {account.name} <{account.username}>, tenant {account.tenant_id}; granted: "
-            f"{', '.join(account.scopes)}. {place}"
+            f"{', '.join(account.scopes)}."
         )
+        try:
+            place = await anyio.to_thread.run_sync(where_kept, self._services.settings)
+        except Exception as error:
+            logger.warning("Where the sign-in is kept cannot be said (%s).", type(error).__name__)
+            return greeting
+        return f"{greeting} {place}"
 
 
 class SelfApproved:

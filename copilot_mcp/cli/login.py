@@ -1,5 +1,6 @@
 """`copilot-mcp login`: by device code, browser or broker, shown to a person."""
 
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from copilot_mcp.cli._services import LocalTenant, open_credential, sign_in_scop
 from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
 from copilot_mcp.cli._surroundings import Surroundings, look_around
 from copilot_mcp.cli._waiting import keep_company, spoken
-from copilot_mcp.errors import AuthenticationError, SettingsError
+from copilot_mcp.errors import AuthenticationError, CopilotMcpError, SettingsError
 from copilot_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ __all__ = ["command"]
 
 _FEWER_TOOLS_HELP = ("consent_required", "admin_consent_required", "consent_declined")
 OPEN_TIMEOUT_S = 10.0
+_OUR_SECRETS = ("COPILOT_MCP_TOKEN", "COPILOT_MCP_SECRET")
+"""What no program that we start has to know."""
+
 _ERASE_LINE = "\r\x1b[K"
 
 
@@ -143,7 +147,7 @@ class Login:
             tasks.cancel_scope.cancel()
         if rewrite is not None:
             rewrite("")
-        if isinstance(outcome, AuthenticationError):
+        if isinstance(outcome, CopilotMcpError):
             raise outcome
         return outcome
 
@@ -167,6 +171,7 @@ class Login:
             with anyio.move_on_after(OPEN_TIMEOUT_S):
                 await anyio.run_process(
                     [*self._around.opener, address],
+                    env={name: value for name, value in os.environ.items() if name.upper() not in _OUR_SECRETS},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -176,11 +181,11 @@ class Login:
             click.echo("The browser could not be opened: open the address yourself.", err=True)
 
 
-async def _outcome(signing: "Awaitable[Account]") -> "Account | AuthenticationError":
+async def _outcome(signing: "Awaitable[Account]") -> "Account | CopilotMcpError":
     """The account, or the refusal as a value: a task group would wrap what is raised inside it."""
     try:
         return await signing
-    except AuthenticationError as error:
+    except CopilotMcpError as error:
         return error
 
 

@@ -27,7 +27,7 @@ def command(client_id: str | None, log_level: str, **decided: Any) -> None:
 async def _logout(settings: Settings) -> None:
     from copilot_mcp.auth import open_http
 
-    async with open_http() as http:
+    async with open_http(proxies=False) as http:  # nothing is sent
         credential = open_credential(settings, http)
         try:
             account = await credential.account()

@@ -68,7 +68,7 @@ async def _status(settings: Settings, as_json: bool) -> int:
     from copilot_mcp.auth import open_http
 
     place = await anyio.to_thread.run_sync(how_kept, settings)
-    async with open_http() as http:
+    async with open_http(proxies=False) as http:  # nothing is sent
         account = await open_credential(settings, http).account()
     if as_json:
         click.echo(json.dumps(_facts(settings, account, place), indent=2))

@@ -102,8 +102,12 @@ class BoundTool(SdkTool):
         return asked if asked is not None else await handle()
 
     async def _greeted(self, answer: CallToolResult) -> CallToolResult:
-        """The answer, and after a sign-in the name and tenant of who signed in."""
-        greeting = await self.person.greeting() if self.person is not None else ""
+        """The answer, and after a sign-in the name and tenant of who signed in. Nothing there costs the answer."""
+        try:
+            greeting = await self.person.greeting() if self.person is not None else ""
+        except Exception as error:
+            _log_crash(f"{self.name}, greeting", error)
+            greeting = ""
         if greeting:
             answer.content.append(TextContent(type="text", text=greeting))
         return answer

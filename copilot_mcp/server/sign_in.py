@@ -24,7 +24,15 @@ __all__ = ["SignIn", "SignInPendingError", "needs_sign_in", "sign_in"]
 
 _KEY = "sign_in"
 _ASKS_BY_RESULT_SINCE = "2026-07-28"
-_NO_ANSWER_KINDS = ("offline", "tls_intercepted", "captive_portal", "identity_unavailable", "bad_answer")
+_NOT_STARTED_KINDS = (
+    "offline",
+    "tls_intercepted",
+    "captive_portal",
+    "identity_unavailable",
+    "bad_answer",
+    "sign_in_limit",
+)
+_COMMAND = "`copilot-mcp login`"
 _CURED_KINDS = ("reauth_required", "token_rejected")
 _STOP = "The page must name your organisation's own app registration; stop if it names another."
 
@@ -44,8 +52,8 @@ class SignIn(Protocol):
         """Raise the reason why this attempt failed, if it did."""
         ...
 
-    def cancel(self) -> None:
-        """Give up the sign-in under way."""
+    def give_up(self, attempt: "SignInAttempt") -> None:
+        """Cancel this attempt, unless another call waits for it."""
         ...
 
     async def greeting(self) -> str:
@@ -62,7 +70,8 @@ class SignInPendingError(AuthenticationRequiredError):
         super().__init__(
             f"{reason} To sign in, the person opens {attempt.verification_uri} in a browser and enters the code "
             f"{attempt.user_code}; {_minutes_left(attempt)} minutes are left. {_STOP}",
-            "Show the person this address and this code. Call this tool again when they are done; it will just work.",
+            "Show the person this address and this code, or they run `copilot-mcp login` in a terminal. Call this tool "
+            "again when they are done; it will just work.",
         )
         self.attempt = attempt
 
@@ -110,7 +119,7 @@ async def sign_in(
         agreed = answer.action == "accept"
         ended = agreed and await _ended(person, attempt)
     if not agreed:
-        person.cancel()
+        person.give_up(attempt)
         raise AuthenticationError(
             "The person did not want to sign in.", "Call again only when they ask for it.", kind="sign_in_declined"
         )
@@ -121,21 +130,23 @@ async def sign_in(
 
 
 async def _begun(person: SignIn, error: CopilotMcpError, scopes: Sequence[str]) -> "SignInAttempt | None":
-    """The code to show; where none can be had, the reason stands beside what needed it."""
+    """The code to show; where none can be had, the reason stands beside what needed it, and the other way in."""
     try:
         return await person.start(scopes)
     except AuthenticationError as failed:
-        if failed.kind in _NO_ANSWER_KINDS:
-            failed.message = f"{error.message} A sign-in cannot be started: {failed.message}"
+        cause = "A sign-in cannot be started: " if failed.kind in _NOT_STARTED_KINDS else ""
+        failed.message = f"{error.message} {cause}{failed.message}"
+        if _COMMAND not in failed.hint:
+            failed.hint = f"{failed.hint} The person can also run {_COMMAND} in a terminal.".lstrip()
         raise
 
 
 async def _ended(person: SignIn, attempt: "SignInAttempt") -> bool:
-    """Wait for the person; a call that is cancelled meanwhile takes the sign-in with it."""
+    """Wait for the person; the last call that is cancelled meanwhile takes the sign-in with it."""
     try:
         return await person.ended(attempt)
     except anyio.get_cancelled_exc_class():
-        person.cancel()
+        person.give_up(attempt)
         raise
 
 

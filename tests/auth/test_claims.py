@@ -1,10 +1,13 @@
 """Claims challenges at the credential: a refresh with them, else the sign-in after it, each once."""
 
 import json
+from functools import partial
 from typing import Any
 
+import anyio
 import pytest
 
+from copilot_mcp.auth.cache_content import without_token
 from copilot_mcp.auth.token_memory import valid_claims
 from copilot_mcp.errors import AuthenticationRequiredError
 
@@ -40,6 +43,29 @@ async def test_challenge_is_not_answered_with_an_older_token_of_the_cache(
     narrow = await credential.token(FILES)
     await credential.token(["Mail.Read", "Chat.Read"])
     assert await credential.token(["Mail.Read"], rejected=narrow, claims=CLAIMS) == "access-3-SECRETMARK"
+
+
+async def test_caller_with_claims_does_not_join_an_errand_without_them(
+    credential: Any, cache: Any, entra: Any, sign_in: Any
+) -> None:
+    await sign_in()
+    first = await credential.token(FILES)
+    cache.update(partial(without_token, secret=first))
+    tokens: dict[str, str] = {}
+
+    async def plain() -> None:
+        tokens["plain"] = await credential.token(FILES)
+
+    async def challenged() -> None:
+        tokens["challenged"] = await credential.token(FILES, rejected=first, claims=CLAIMS)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(plain)
+        group.start_soon(challenged)
+    sent = [json.loads(form["claims"]) for form in entra.forms if form.get("grant_type") == "refresh_token"]
+    assert WITH_CP1 in sent
+    named = {f"access-{2 + number}-SECRETMARK" for number, claims in enumerate(sent) if claims == WITH_CP1}
+    assert tokens["challenged"] in named
 
 
 @pytest.mark.parametrize(

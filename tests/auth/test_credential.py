@@ -100,6 +100,44 @@ async def test_expired_token_is_refreshed_once_for_fifty_callers(
     assert entra.log.count("refresh_token") == 1
 
 
+async def test_two_sets_of_scopes_never_redeem_one_refresh_token_at_once(
+    credential: Any, entra: Any, sign_in: Any
+) -> None:
+    await sign_in()
+    tokens: list[str] = []
+
+    async def caller(name: str) -> None:
+        tokens.append(await credential.token([name]))
+
+    async with anyio.create_task_group() as group:
+        for name in ("Chat.Read", "Mail.Read", "People.Read.All", "ExternalItem.Read.All"):
+            group.start_soon(caller, name)
+    assert sorted(tokens) == [f"access-{number}-SECRETMARK" for number in (2, 3, 4, 5)]
+    assert entra.log.count("refresh_token") == 4
+
+
+async def test_refusal_for_consent_names_only_what_is_not_granted(credential: Any, entra: Any, sign_in: Any) -> None:
+    await sign_in()
+    entra.script["token"].append(entra.refusal("invalid_grant", 65001))
+    with pytest.raises(AuthenticationError) as caught:
+        await credential.token([*FILES, "Mail.Read"])
+    assert (caught.value.kind, caught.value.scopes) == ("consent_required", ("Mail.Read",))
+    assert caught.value.message.startswith("Permission for Mail.Read has not been granted.")
+    assert "Mail.Read" in caught.value.hint
+    assert "Files.Read.All" not in caught.value.hint
+
+
+async def test_consent_that_was_taken_back_names_all_that_was_asked_for(
+    credential: Any, cache: Any, entra: Any, sign_in: Any, clock: Any
+) -> None:
+    await sign_in()
+    age(cache, expires_on=str(int(clock.now)))
+    entra.script["token"].append(entra.refusal("invalid_grant", 65001))
+    with pytest.raises(AuthenticationError) as caught:
+        await credential.token(FILES)
+    assert caught.value.scopes == FILES
+
+
 async def test_token_in_memory_is_renewed_five_minutes_before_its_end(
     credential: Any, clock: Any, entra: Any, sign_in: Any
 ) -> None:

@@ -8,7 +8,7 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from copilot_mcp.auth import CLOUDS, Credential, SignInAttempt
+from copilot_mcp.auth import CLOUDS, Credential, HostSignIn, MemoryCache, SignInAttempt
 from copilot_mcp.errors import AuthenticationError
 
 pytestmark = pytest.mark.anyio
@@ -127,6 +127,52 @@ async def test_terminal_errors_end_the_attempt_and_store_nothing(
             await credential.finish_sign_in(attempt)
         assert (caught.value.kind, caught.value.correlation_id) == (kind, "cccccccc-0000-4000-8000-000000000003")
     assert (cache.read(), entra.log.count("device_code")) == ({}, 1)
+
+
+class BrokenCache(MemoryCache):
+    """Fails as no cache of ours should; the words of the failure must not be seen."""
+
+    broken = True
+
+    def update(self, change: Any) -> object:
+        if self.broken:
+            raise PermissionError(13, "SECRETMARK")
+        return super().update(change)
+
+
+async def test_unforeseen_failure_ends_the_attempt_and_not_the_program(
+    new_credential: Any, sign_in: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = BrokenCache()
+    credential = new_credential(cache=cache)
+    with pytest.raises(AuthenticationError) as caught:
+        await sign_in(by=credential)
+    assert (caught.value.kind, caught.value.message) == (
+        "sign_in_failed",
+        "The sign-in failed inside copilot-mcp (PermissionError).",
+    )
+    assert "A sign-in failed with PermissionError." in caplog.messages
+    cache.broken = False
+    assert (await sign_in(by=credential)).name == "Alice Adams"
+
+
+async def test_unforeseen_failure_of_a_sign_in_in_the_background_is_said_once_by_the_next_call(
+    new_credential: Any, entra: Any
+) -> None:
+    cache = BrokenCache()
+    entra.approved = True
+    async with anyio.create_task_group() as tasks:
+        host = HostSignIn(new_credential(cache=cache), tasks, wait_s=5)
+        attempt = await host.start(SCOPES)
+        assert attempt is not None
+        assert await host.ended(attempt)
+        with pytest.raises(AuthenticationError, match="PermissionError"):
+            await host.start(SCOPES)
+        cache.broken = False
+        attempt = await host.start(SCOPES)
+        assert attempt is not None
+        assert await host.ended(attempt)
+        assert await host.token(SCOPES)
 
 
 async def test_refusal_at_the_start_is_explained(credential: Any, entra: Any) -> None:

@@ -42,6 +42,23 @@ def answering(response: httpx.Response | Exception, **options: Any) -> MsalHttp:
     return MsalHttp(httpx.AsyncClient(transport=httpx.MockTransport(handle)), ROOT, **options)
 
 
+async def test_cookies_of_the_sign_in_service_are_not_sent_back() -> None:
+    seen: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={"ok": True}, headers={"set-cookie": "fpc=one-person; Path=/; Secure"})
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handle), headers={"user-agent": "copilot-mcp"})
+    adapter = MsalHttp(client, ROOT)
+    for _ in range(2):
+        await call(adapter, data={"a": "1"})
+    assert [sorted(request.headers) for request in seen] == [
+        ["accept", "accept-encoding", "content-length", "content-type", "host", "user-agent"]
+    ] * 2
+    assert {request.headers["user-agent"] for request in seen} == {"copilot-mcp"}
+
+
 async def test_form_goes_out_without_empty_fields_and_without_compression() -> None:
     seen: list[httpx.Request] = []
 

@@ -128,6 +128,14 @@ def test_failed_replacement_leaves_no_temporary_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_leftover_that_cannot_be_removed_stays_and_stops_nothing(tmp_path: Path) -> None:
+    stuck, other = tmp_path / "file.1.tmp", tmp_path / "file.2.tmp"
+    stuck.mkdir()
+    other.touch()
+    remove_leftovers(tmp_path / "file")
+    assert (stuck.exists(), other.exists()) == (True, False)
+
+
 def test_leftovers_of_one_file_are_removed(tmp_path: Path) -> None:
     for name in ("file", "file.1.ab.tmp", "file.22.cd.tmp", "other.1.ab.tmp"):
         (tmp_path / name).touch()

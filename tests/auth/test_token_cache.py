@@ -3,12 +3,14 @@
 import os
 import stat
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from copilot_mcp.auth import MemoryCache, TokenCache
+from copilot_mcp.auth.cache_content import without_token
 from copilot_mcp.auth.file_lock import locked
 from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
 
@@ -51,6 +53,16 @@ def test_file_and_directory_are_private(path: Path) -> None:
     put(TokenCache(path), "a")
     modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in (path.parent, *path.parent.iterdir())}
     assert modes == {"state": 0o700, "file.json": 0o600, "file.lock": 0o600}
+
+
+def test_token_that_is_rejected_after_a_sign_out_brings_no_file_back(path: Path) -> None:
+    cache = TokenCache(path)
+    put(cache, "a")
+    kept = cache.stamp()
+    assert cache.update(partial(without_token, secret="access-1")) == kept
+    cache.erase()
+    assert cache.update(partial(without_token, secret="access-1")) == (None, 0)
+    assert not path.exists()
 
 
 def test_change_is_seen_by_another_process_and_moves_the_stamp(path: Path) -> None:

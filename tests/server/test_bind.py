@@ -116,6 +116,23 @@ async def test_one_line_still_says_that_the_tenant_is_simulated(era: Any) -> Non
     assert result.content[0].text == f"{LINE} (simulated tenant: not Microsoft 365)"
 
 
+class Speechless:
+    """A person whose greeting fails."""
+
+    async def greeting(self) -> str:
+        raise PermissionError(" ".join(["Adele", "Vance"]))
+
+
+async def test_an_answer_is_not_lost_when_the_greeting_fails(era: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async def handle(request: BuildFilterRequest, context: ToolContext) -> Answer:
+        return Answer(text="42")
+
+    result = await call(handle, era, person=Speechless())
+    assert (result.is_error, result.content) == (False, [TextContent(type="text", text="42")])
+    assert "probe, greeting crashed with PermissionError" in caplog.text
+    assert "Adele Vance" not in caplog.text
+
+
 async def test_an_error_has_its_facts_beside_the_text(era: Any) -> None:
     async def handle(request: BuildFilterRequest, context: ToolContext) -> Answer:
         raise ThrottledError("Too much.", "Wait.", status=429, code="Busy", request_id="r1", retry_after=6.2)

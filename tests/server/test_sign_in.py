@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -10,13 +11,15 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import ElicitResult
 
-from copilot_mcp.cli._services import GraphServices
+from copilot_mcp.auth import CLOUDS
+from copilot_mcp.cli._services import GraphServices, open_credential
 from copilot_mcp.server import build_server
 from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator
 
 pytestmark = pytest.mark.anyio
 
+MESSAGE = {"message": "How many weeks of parental leave do we get?"}
 QUESTION = {"queryString": "parental leave", "dataSource": "sharePoint"}
 SCOPES = "https://graph.copilot-mcp.test/Files.Read.All https://graph.copilot-mcp.test/Sites.Read.All"
 
@@ -29,9 +32,13 @@ class Person:
         self.acts: list[str] = ["approve", "accept"]
         self.asked: list[Any] = []
         self.decided = anyio.Event()
+        self.decided_codes: set[str] = set()
+        self.both_asked = anyio.Event()
+        self.services: list[GraphServices] = []
 
     def decide(self, code: str, user: str | None = "adele") -> None:
         self.simulator.approve(code, user) if user else self.simulator.decline(code)
+        self.decided_codes.add(code)
         self.decided.set()
 
     async def sleep(self, seconds: float) -> None:
@@ -42,7 +49,13 @@ class Person:
         self.asked.append(params)
         for act in self.acts:
             if act in ("approve", "refuse"):
-                self.decide(code_in(params.message), "adele" if act == "approve" else None)
+                code = code_in(params.message)
+                if code not in self.decided_codes:
+                    self.decide(code, "adele" if act == "approve" else None)
+            elif act == "both":
+                if len(self.asked) == 2:
+                    self.both_asked.set()
+                await self.both_asked.wait()
             elif act == "never":
                 await anyio.sleep_forever()
             elif act == "fail":
@@ -79,6 +92,7 @@ async def open_client(
             tenant = in_process(simulator, signs_in=False)
             services = GraphServices(settings, tenant, sleep=person.sleep, sign_in_wait_s=wait_s)
             await stack.enter_async_context(services)
+            person.services.append(services)
             server = build_server(services, settings, person=services.person)
             client: Client = await stack.enter_async_context(
                 Client(server, mode=era, elicitation_callback=person if asks else None)
@@ -86,6 +100,17 @@ async def open_client(
             return client
 
         yield opened
+
+
+async def until_waiting(person: Person, calls: int) -> None:
+    """Until this many calls wait for the person at the server; the sign-in has to be alive."""
+    with anyio.fail_after(10):
+        while True:
+            host = person.services[0].host_sign_in
+            waiting = host._waiting if host is not None else None
+            if waiting is not None and waiting.calls == calls and len(person.asked) >= calls:
+                return
+            await anyio.sleep(0.01)
 
 
 def started(simulator: Simulator) -> list[str]:
@@ -105,7 +130,11 @@ async def test_host_that_cannot_open_pages_shows_address_and_code_and_the_next_c
     assert told["verificationUri"] in text
     assert told["userCode"] == code_in(text)
     assert "15 minutes are left" in text
-    assert "Call this tool again when they are done" in text
+    assert text.startswith("Nobody is signed in to Microsoft 365. To sign in, the person opens ")
+    assert (
+        "Show the person this address and this code, or they run `copilot-mcp login` in a terminal. Call this tool "
+        "again when they are done; it will just work. [sign_in_pending]"
+    ) in text
     assert f"enter the code {told['userCode']}" in capsys.readouterr().err
 
     again = facts(await client.call_tool("copilot_retrieve", QUESTION))
@@ -153,6 +182,39 @@ async def test_host_that_opens_pages_is_asked_and_the_same_call_goes_on(
     assert len(person.asked) == 1
 
 
+async def test_place_that_cannot_be_told_is_left_out_and_the_answer_comes(
+    simulator: Simulator,
+    in_process: Any,
+    person: Person,
+    era: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    cloud = CLOUDS["simulated"]
+    settings = Settings(
+        cloud=cloud.name, tenant=cloud.tenant_id, client_id=cloud.client_id, cache="plain", time_zone="Etc/UTC"
+    )
+    async with (
+        GraphServices(settings, in_process(simulator, signs_in=False), sleep=person.sleep) as services,
+        Client(build_server(services, settings, person=services.person), mode=era) as client,
+    ):
+        person.decide(facts(await client.call_tool("copilot_retrieve", QUESTION))["userCode"])
+        with anyio.fail_after(10):
+            while not list(tmp_path.glob("**/*.json")):
+                await anyio.sleep(0.01)
+        lock = next(tmp_path.glob("**/*.lock"))
+        lock.unlink()
+        lock.symlink_to(tmp_path / "elsewhere")
+        with anyio.fail_after(10):
+            while (result := await client.call_tool("copilot_retrieve", QUESTION)).is_error:
+                pass
+    assert result.content[-1].text == (
+        "Signed in as Adele Vance <adele@contoso.example>, tenant 00000000-0000-4000-8000-000000000001; granted: "
+        "Files.Read.All, Sites.Read.All."
+    )
+
+
 async def test_person_who_does_not_finish_is_given_the_code_and_the_next_call_works(
     open_client: Any, person: Person
 ) -> None:
@@ -189,9 +251,14 @@ async def test_refusal_in_the_browser_is_said_once_and_the_call_after_it_begins_
     first = facts(await client.call_tool("copilot_retrieve", QUESTION))
     person.decide(first["userCode"], None)
     with anyio.fail_after(10):
-        while (told := facts(await client.call_tool("copilot_retrieve", QUESTION)))["kind"] == "sign_in_pending":
+        while (told := facts(result := await client.call_tool("copilot_retrieve", QUESTION)))[
+            "kind"
+        ] == "sign_in_pending":
             assert told["userCode"] == first["userCode"]
     assert told["kind"] == "sign_in_declined"
+    assert result.content[0].text.startswith(
+        "Nobody is signed in to Microsoft 365. The sign-in was refused in the browser."
+    )
     assert facts(await client.call_tool("copilot_retrieve", QUESTION))["kind"] == "sign_in_pending"
     assert len(started(simulator)) == 2
 
@@ -208,29 +275,87 @@ async def test_refusal_in_the_browser_while_the_call_waits_is_its_answer(open_cl
 async def test_sixth_start_within_an_hour_is_refused(open_client: Any, simulator: Simulator, person: Person) -> None:
     person.acts = ["decline"]
     client = await open_client(asks=True)
-    kinds = [facts(await client.call_tool("copilot_retrieve", QUESTION))["kind"] for _ in range(6)]
-    assert kinds == ["sign_in_declined"] * 5 + ["sign_in_limit"]
+    results = [await client.call_tool("copilot_retrieve", QUESTION) for _ in range(6)]
+    assert [facts(result)["kind"] for result in results] == ["sign_in_declined"] * 5 + ["sign_in_limit"]
+    assert (
+        results[-1]
+        .content[0]
+        .text.startswith(
+            "Nobody is signed in to Microsoft 365. A sign-in cannot be started: 5 sign-ins were started within an "
+            "hour. Wait 60 minutes. The person can also run `copilot-mcp login` in a terminal. [sign_in_limit]"
+        )
+    )
     assert len(started(simulator)) == 5
 
 
-async def test_sign_in_done_elsewhere_ends_the_one_in_the_host(
+async def test_two_tools_called_while_signed_out_share_one_code_and_both_work_after_it(
     open_client: Any, simulator: Simulator, person: Person
 ) -> None:
     client = await open_client(asks=False)
-    first = facts(await client.call_tool("copilot_chat", {"message": "Hello"}))
-    second = facts(await client.call_tool("copilot_retrieve", QUESTION))
-    assert first["userCode"] != second["userCode"]  # more scopes were needed, and one attempt is open at a time
-    person.decide(second["userCode"])
-    with anyio.fail_after(10):
-        while (await client.call_tool("copilot_retrieve", QUESTION)).is_error:
-            pass
+    told: list[dict[str, Any]] = []
+
+    async def call(tool: str, arguments: dict[str, Any]) -> None:
+        told.append(facts(await client.call_tool(tool, arguments)))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call, "copilot_retrieve", QUESTION)
+        tasks.start_soon(call, "copilot_chat", MESSAGE)
+    assert [each["kind"] for each in told] == ["sign_in_pending"] * 2
+    assert told[0]["userCode"] == told[1]["userCode"]
+    person.decide(told[0]["userCode"])
+    for tool, arguments in (("copilot_chat", MESSAGE), ("copilot_retrieve", QUESTION)):
+        with anyio.fail_after(10):
+            while (await client.call_tool(tool, arguments)).is_error:
+                pass
+    assert len(started(simulator)) == 1
+
+
+async def test_two_tools_that_wait_for_one_person_both_answer(
+    open_client: Any, simulator: Simulator, person: Person
+) -> None:
+    person.acts = ["both", "approve", "accept"]
+    client = await open_client(asks=True)
+    failed: list[Any] = []
+
+    async def call(tool: str, arguments: dict[str, Any]) -> None:
+        result = await client.call_tool(tool, arguments)
+        failed.extend(result.content if result.is_error else [])
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call, "copilot_retrieve", QUESTION)
+            tasks.start_soon(call, "copilot_chat", MESSAGE)
+    assert failed == []
+    assert len({code_in(asked.message) for asked in person.asked}) == len(started(simulator)) == 1
+
+
+async def test_sign_in_done_elsewhere_ends_the_one_in_the_host(
+    open_client: Any, settings: Settings, simulator: Simulator, person: Person
+) -> None:
+    client = await open_client(asks=False)
+    told = facts(await client.call_tool("copilot_retrieve", QUESTION))
+    services = person.services[0]
+    assert services.host_sign_in is not None
+    credential = services.host_sign_in._credential
+    other = open_credential(settings, credential._entra._http, sleep=person.sleep)
+    other._cache = credential._cache  # as another process that shares the file
+    attempt = await other.start_sign_in(("Files.Read.All", "Sites.Read.All"))
+    simulator.approve(attempt.user_code, "adele")
+    await other.finish_sign_in(attempt)
+    assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
+    assert credential.sign_in_under_way() is None
+    assert told["userCode"] != attempt.user_code
 
 
 async def test_tenant_without_answers_gives_its_own_error(open_client: Any, simulator: Simulator) -> None:
     client = await open_client(asks=True)
     simulator.faults.add("entra_down", times=None)
-    told = facts(await client.call_tool("copilot_retrieve", QUESTION))
+    result = await client.call_tool("copilot_retrieve", QUESTION)
+    told = facts(result)
     assert (told["kind"], told["whoActs"]) == ("identity_unavailable", "nobody")
+    text = result.content[0].text
+    assert text.startswith("Nobody is signed in to Microsoft 365. A sign-in cannot be started: ")
+    assert "The person can also run `copilot-mcp login` in a terminal. [identity_unavailable]" in text
 
 
 async def test_server_that_stops_ends_the_pending_sign_in(
@@ -275,6 +400,62 @@ async def test_call_that_is_cancelled_takes_the_sign_in_with_it(
     person.acts = ["approve", "accept"]
     assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
     assert code_in(person.asked[0].message) != code_in(person.asked[-1].message)
+
+
+async def test_call_that_is_cancelled_leaves_the_sign_in_to_another_that_waits(
+    open_client: Any, simulator: Simulator, person: Person
+) -> None:
+    person.acts = ["both", "accept"]
+    client = await open_client(asks=True)
+    results: list[Any] = []
+    patient = anyio.Event()
+
+    async def wait() -> None:
+        results.append(await client.call_tool("copilot_retrieve", QUESTION))
+        patient.set()
+
+    async def cancel_when_both_wait(scope: anyio.CancelScope) -> None:
+        await until_waiting(person, 2)
+        scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        with anyio.CancelScope() as scope:
+            tasks.start_soon(cancel_when_both_wait, scope)
+            await client.call_tool("copilot_retrieve", QUESTION)
+        assert scope.cancelled_caught
+        assert not patient.is_set()
+        await until_waiting(person, 1)
+        person.decide(code_in(person.asked[0].message))
+    assert [result.is_error for result in results] == [False]
+    assert len(started(simulator)) == 1
+
+
+async def test_person_who_declines_one_call_leaves_the_sign_in_to_another_that_waits(
+    open_client: Any, simulator: Simulator, person: Person
+) -> None:
+    client = await open_client(asks=True)
+    declined = anyio.Event()
+    kinds: list[str] = []
+
+    async def wait() -> None:
+        person.acts = ["accept"]
+        result = await client.call_tool("copilot_retrieve", QUESTION)
+        kinds.append("ok" if not result.is_error else facts(result)["kind"])
+
+    async def decline() -> None:
+        await until_waiting(person, 1)
+        person.acts = ["decline"]
+        kinds.append(facts(await client.call_tool("copilot_retrieve", QUESTION))["kind"])
+        declined.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        tasks.start_soon(decline)
+        await declined.wait()
+        person.decide(code_in(person.asked[0].message))
+    assert kinds == ["sign_in_declined", "ok"]
+    assert len(started(simulator)) == 1
 
 
 async def test_no_tool_takes_a_code_or_a_page_as_input(open_client: Any) -> None:
