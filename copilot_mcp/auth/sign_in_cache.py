@@ -39,7 +39,8 @@ class SignInCache(Protocol):
 class MemoryCache:
     """Keeps the sign-in as long as the process lives and never touches a disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, refresh_timeout_s: float = 20.0) -> None:
+        self._refresh_timeout_s = refresh_timeout_s
         self._lock = threading.Lock()
         self._refresh_lock = threading.Lock()
         self._text = "{}"
@@ -67,6 +68,13 @@ class MemoryCache:
 
     @contextmanager
     def refreshing(self) -> Iterator[None]:
-        """A lock: errands for two sets of scopes would redeem the same refresh token, which may work only once."""
-        with self._refresh_lock:
+        """A lock: errands for two sets of scopes would redeem the same refresh token, which may work only once.
+
+        After a while it goes on without, as a file's does.
+        """
+        held = self._refresh_lock.acquire(timeout=self._refresh_timeout_s)
+        try:
             yield
+        finally:
+            if held:
+                self._refresh_lock.release()

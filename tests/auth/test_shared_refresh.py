@@ -7,6 +7,7 @@ import anyio.lowlevel
 import httpx
 import pytest
 
+from copilot_mcp.auth import MemoryCache
 from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
 
 pytestmark = pytest.mark.anyio
@@ -66,11 +67,12 @@ async def test_cancelled_caller_leaves_at_once_and_the_others_get_the_token(
 
 
 async def test_sign_out_during_a_refresh_drops_the_late_answer(
-    new_credential: Any, cache: Any, entra: Any, sign_in: Any, slow_refresh: Any
+    new_credential: Any, entra: Any, sign_in: Any, slow_refresh: Any
 ) -> None:
     caught: list[str] = []
+    cache = MemoryCache(refresh_timeout_s=0.05)  # so that the sign-out does not wait until the refresh has ended
     async with anyio.create_task_group() as tasks:
-        credential = new_credential(tasks=tasks)
+        credential = new_credential(cache=cache, tasks=tasks)
         await sign_in("Mail.Read", by=credential)
 
         async def caller() -> None:
@@ -84,7 +86,7 @@ async def test_sign_out_during_a_refresh_drops_the_late_answer(
         await credential.sign_out()
         slow_refresh.released.set()
     assert (caught, cache.read(), await credential.account()) == (["signed_out"], {}, None)
-    later = new_credential()
+    later = new_credential(cache=cache)
     await sign_in("Mail.Read", by=later)
     assert await later.token(["Mail.Read"]) == "access-3-SECRETMARK"
 
