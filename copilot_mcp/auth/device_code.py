@@ -50,12 +50,14 @@ class SignInAttempt:
         verification_uri: the page, on a host of the cloud's list.
         expires_at: UTC; afterwards the code is worth nothing.
         interval: seconds between our questions to Entra, to begin with.
+        for_claims: whether it shall satisfy a claims challenge, so that a token had without it is no substitute.
     """
 
     user_code: str
     verification_uri: str
     expires_at: datetime
     interval: int
+    for_claims: bool = False
 
 
 @dataclass(slots=True)
@@ -207,7 +209,8 @@ class DeviceCodeSignIn:
         # MSAL counts this down and would never return for 0.
         answer["interval"] = interval
         deadline = self._clock() + _clamped(answer.get("expires_in"), _LIFE_S)
-        attempt = SignInAttempt(user_code, page, datetime.fromtimestamp(deadline, UTC), interval)
+        ends = datetime.fromtimestamp(deadline, UTC)
+        attempt = SignInAttempt(user_code, page, ends, interval, flow.claims is not None)
         return _Pending(attempt, names, flow.claims, deadline, interval, flow)
 
     async def _decide(self, pending: _Pending) -> None:
