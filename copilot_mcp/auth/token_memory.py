@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from copilot_mcp.auth.refusals import NoAnswerError
+from copilot_mcp.auth.refusals import NoAnswerError, may_pass
 from copilot_mcp.errors import CopilotMcpError
 
 __all__ = ["FRESH_S", "HeldToken", "TokenMemory", "valid_claims"]
@@ -80,8 +80,9 @@ class TokenMemory:
         if error.kind in _LOCAL_KINDS:
             return
         wait = LOOP_MEMORY_S if error.kind == "retry_loop" else REFUSAL_MEMORY_S
-        if isinstance(error, NoAnswerError):
-            wait = min(error.retry_after or 0.0, REFUSAL_MEMORY_S)
+        if may_pass(error):
+            named = error.retry_after if isinstance(error, NoAnswerError) else None
+            wait = min(named or 0.0, REFUSAL_MEMORY_S)
         self._refused[names] = _Refused(self._clock() + wait, stamp, error)
 
     def keep_claims(self, claims: str | None) -> None:

@@ -117,7 +117,18 @@ async def test_fault_of_a_refresh_is_told_and_the_next_call_works(
     assert await credential.token(("Mail.Read",))
 
 
-@pytest.mark.parametrize("fault", ["dns_failure", "tls_expired", "entra_down", "cut_answer"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "dns_failure",
+        "tls_expired",
+        "entra_down",
+        "cut_answer",
+        "no_access_token",
+        "odd_access_token",
+        "id_token_of_another_person",
+    ],
+)
 async def test_ageing_token_is_used_while_no_new_one_can_be_had(
     tenant: Simulator, credential: Credential, later: Later, fault: str
 ) -> None:
@@ -126,6 +137,20 @@ async def test_ageing_token_is_used_while_no_new_one_can_be_had(
     tenant.faults.add(fault, operation="token")
     assert await credential.token(FILES) == first
     assert await credential.token(FILES) != first
+
+
+@pytest.mark.parametrize("fault", ["no_expires_in", "no_access_token", "odd_access_token"])
+async def test_spoilt_answer_costs_one_call_also_where_a_refresh_token_works_once(
+    tenant: Simulator, credential: Credential, later: Later, fault: str
+) -> None:
+    tenant.identity.rotate_refresh_tokens("strict")
+    later.ahead = 3700.0
+    tenant.faults.add(fault, operation="token")
+    with pytest.raises(AuthenticationError) as caught:
+        await credential.token(FILES)
+    assert caught.value.kind == "bad_answer"
+    assert await credential.token(FILES)
+    assert tenant.identity.refreshes("adele") == 2
 
 
 async def test_answer_that_never_comes_ends_with_caller_and_server(tenant: Simulator) -> None:
