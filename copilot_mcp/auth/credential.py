@@ -132,7 +132,7 @@ class Credential:
         return self._sign_in.under_way(self._memory.claims())
 
     async def finish_sign_in(self, attempt: SignInAttempt) -> Account:
-        """Wait for the person's decision; the new account takes the place of the old one.
+        """Wait for the person's decision. Another account takes the place only with `replace_account`.
 
         The account's scopes may be fewer than asked for; `missing_scopes` names the rest.
 
@@ -182,8 +182,11 @@ class Credential:
         self._sign_in.cancel()
 
     async def account(self) -> Account | None:
-        """Who is signed in, from the cache alone; None when nobody is."""
-        return account_in(await self._entra.run(self._cache.read))
+        """Who is signed in, from the cache alone, opened again only when it has changed; None when nobody is."""
+        if (known := self._memory.account()) is None:
+            stamp = self._cache.stamp()
+            known = self._memory.keep_account(account_in(await self._entra.run(self._cache.read)), stamp)
+        return known.account
 
     async def missing_scopes(self, scopes: Sequence[str]) -> tuple[str, ...]:
         """Which of these have not been granted so far, sorted; all of them when nobody is signed in."""

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from copilot_mcp.auth.answers import Account
 from copilot_mcp.auth.refusals import NoAnswerError, may_pass
 from copilot_mcp.errors import CopilotMcpError
 
@@ -48,6 +49,14 @@ class _Refused:
     error: CopilotMcpError
 
 
+@dataclass(frozen=True, slots=True)
+class KnownAccount:
+    """Who was signed in, if anybody, while the cache had this stamp."""
+
+    account: Account | None
+    stamp: object
+
+
 class TokenMemory:
     """By set of permission names. `clock` gives seconds since 1970, `stamp` that of the cache as it is now."""
 
@@ -57,6 +66,7 @@ class TokenMemory:
         self._held: dict[frozenset[str], HeldToken] = {}
         self._refused: dict[frozenset[str], _Refused] = {}
         self._claims: tuple[str, float] | None = None
+        self._account: KnownAccount | None = None
 
     def token(self, names: frozenset[str], rejected: str | None) -> str | None:
         """A token that is not `rejected`, lasts for more than five minutes, and belongs to the sign-in of now."""
@@ -68,6 +78,15 @@ class TokenMemory:
     def keep(self, names: frozenset[str], held: HeldToken) -> None:
         """Remember a token."""
         self._held[names] = held
+
+    def account(self) -> KnownAccount | None:
+        """Who is signed in, where the cache still is as it was when that was looked up."""
+        return self._account if self._account is not None and self._account.stamp == self._stamp() else None
+
+    def keep_account(self, account: Account | None, stamp: object) -> KnownAccount:
+        """Remember who is signed in; `stamp` is from before the look."""
+        self._account = KnownAccount(account, stamp)
+        return self._account
 
     def check_refusal(self, names: frozenset[str]) -> None:
         """Raise the refusal that was met a moment ago."""
@@ -99,6 +118,7 @@ class TokenMemory:
         self._held.clear()
         self._refused.clear()
         self._claims = None
+        self._account = None
 
 
 def valid_claims(text: object) -> str | None:
