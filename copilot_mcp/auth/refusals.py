@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from copilot_mcp.auth.answers import is_guid
 from copilot_mcp.auth.clouds import Cloud
+from copilot_mcp.auth.identifiers import is_guid
 from copilot_mcp.auth.refusal_table import (
     BY_ERROR,
     BY_NUMBER,
