@@ -27,7 +27,7 @@ __all__ = ["DeviceCodeSignIn", "SignInAttempt", "unforeseen"]
 logger = logging.getLogger(__name__)
 
 STARTS_PER_HOUR = 5
-"""A model that keeps asking must not wear a person down."""
+"""A model that keeps asking must not wear a person down. Counted in each process for itself."""
 
 _INTERVAL_S = (1, 30)
 _LIFE_S = (60, 900)
@@ -107,7 +107,7 @@ def unforeseen(error: Exception) -> AuthenticationError:
 
 
 class DeviceCodeSignIn:
-    """At most one attempt at a time; all calls from one event loop. `clock` gives seconds since 1970."""
+    """At most one attempt at a time in a process; all calls from one event loop. `clock` gives seconds since 1970."""
 
     def __init__(self, entra: Entra, store: Store, *, clock: Callable[[], float], sleep: Sleep) -> None:
         self._entra = entra
