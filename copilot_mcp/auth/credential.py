@@ -30,7 +30,7 @@ from copilot_mcp.auth.device_code import DeviceCodeSignIn, SignInAttempt, Sleep
 from copilot_mcp.auth.entra import DeviceFlow, Entra
 from copilot_mcp.auth.flights import Flights
 from copilot_mcp.auth.refusals import conditions_changed, may_pass, refusal_error, scopes_missing, signed_out
-from copilot_mcp.auth.renewal import OPENID_SCOPES, check_person, renewed, with_tokens_of
+from copilot_mcp.auth.renewal import OPENID_SCOPES, check_person, erased, renewed, with_tokens_of
 from copilot_mcp.auth.sign_in_cache import SignInCache
 from copilot_mcp.auth.token_facts import TokenFacts, read_facts
 from copilot_mcp.auth.token_memory import FRESH_S, HeldToken, TokenMemory, valid_claims
@@ -209,12 +209,8 @@ class Credential:
         self._sign_in.cancel()
         self._memory.forget()
         with anyio.CancelScope(shield=True):
-            await self._entra.run(self._erase)
+            await self._entra.run(partial(erased, self._cache))
         self._memory.forget()
-
-    def _erase(self) -> None:
-        with self._cache.refreshing():
-            self._cache.erase()
 
     def _acquire(
         self, names: frozenset[str], rejected: str | None, claims: str | None, stamps: list[object]

@@ -8,8 +8,9 @@ from typing import Any
 from copilot_mcp.auth.answers import Account, person_of, unreadable
 from copilot_mcp.auth.cache_content import Content, account_in, merged, with_account
 from copilot_mcp.auth.refusals import signed_out
+from copilot_mcp.auth.sign_in_cache import SignInCache
 
-__all__ = ["OPENID_SCOPES", "check_person", "renewed", "with_tokens_of"]
+__all__ = ["OPENID_SCOPES", "check_person", "erased", "renewed", "with_tokens_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -44,3 +45,9 @@ def renewed(current: Content, *, before: Content, after: Content, account: Accou
         raise signed_out()
     granted = tuple(sorted({*newest.scopes, *scopes} - OPENID_SCOPES))
     return with_account(merged(current, before, {**before, **after}), replace(newest, scopes=granted))
+
+
+def erased(cache: SignInCache) -> None:
+    """Empty the cache after a refresh under way, so that its answer is forgotten too."""
+    with cache.refreshing():
+        cache.erase()

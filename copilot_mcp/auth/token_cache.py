@@ -275,7 +275,6 @@ class TokenCache:
         text = json.dumps(content)
         same = _sign_in(content) == _sign_in(found.content)
         kept = found.form if same else Form.NONE
-        # Signed in while nobody could see whose file this is.
         others = self._unsaved_unseen and is_other_persons(found.content, account_in(content))
         try:
             if not writable:
