@@ -75,7 +75,8 @@ class _SignInError(CopilotMcpError):
         code: the AADSTS number or OAuth error, may be empty.
         correlation_id: what Microsoft's logs are searched by, may be empty.
         time: UTC, as the sign-in service wrote it, may be empty.
-        who: who can act: `user`, `administrator`, `operator` (whoever runs this server) or `nobody` (wait).
+        who: who can act: `user`, `administrator`, `operator` (whoever runs this server), `client` (the program
+            that called) or `nobody` (wait).
         scopes: the permissions the call needed, names without prefix.
     """
 

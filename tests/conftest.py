@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from mcp import Client
 from mcp.server import MCPServer
 
@@ -72,6 +73,34 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} printed or logged a secret ({call.when})"
     return report
+
+
+def _refuse_secrets(printed: str) -> None:
+    assert not any(mark in printed for mark in SECRET_MARKS), "a secret was printed"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_a_test_captures_itself_is_searched_too() -> Iterator[None]:
+    """What a test takes out of the capture, or a command prints into a runner, is in no report.
+
+    Both are wrapped at their class, so that no test can forget to ask for it.
+    """
+    invoke, read_out = CliRunner.invoke, pytest.CaptureFixture.readouterr
+
+    def searched_invoke(self: CliRunner, *args: Any, **options: Any) -> Any:
+        result = invoke(self, *args, **options)
+        _refuse_secrets(result.output + result.stdout + result.stderr)
+        return result
+
+    def searched_read_out(self: pytest.CaptureFixture[Any]) -> Any:
+        captured = read_out(self)
+        _refuse_secrets(f"{captured.out}{captured.err}")
+        return captured
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CliRunner, "invoke", searched_invoke)
+        patch.setattr(pytest.CaptureFixture, "readouterr", searched_read_out)
+        yield
 
 
 @pytest.fixture

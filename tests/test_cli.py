@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from copilot_mcp.auth import CLOUDS, Credential, LoopbackTransport, TokenCache, open_http
 from copilot_mcp.cli import app
+from copilot_mcp.cli._services import sign_in_scopes
 from copilot_mcp.cli._simulated import JoinedTenant, StartedTenant, load_tenant
 from copilot_mcp.cli.serve import host_configuration, start_up_secret
 from copilot_mcp.errors import SettingsError
@@ -138,7 +139,8 @@ def test_status_signed_out_ends_with_1_and_says_that_nothing_can_be_kept(run: Ru
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         f"Cloud global, tenant organizations, client {CLIENT}, profile default.",
-        "Signed out. Run `copilot-mcp login`.",
+        "A sign-in of a running server cannot be seen from here, since it is in that server's memory. Call a tool in "
+        "the host: it says how to sign in.",
         "Sign-ins are kept in memory only: there is no desktop session with a keyring (no D-Bus session bus). Install "
         "and unlock a keyring (GNOME Keyring or KWallet) in this desktop session.",
     ]
@@ -174,9 +176,90 @@ def test_status_shows_account_permissions_and_place(
     assert "copilot_chat needs them" in result.stdout
 
 
+def test_status_as_json_of_a_saved_and_of_a_removed_sign_in(run: Run, signed_in: TokenCache) -> None:
+    arguments = ("status", "--json", "--client-id", CLIENT, "--cache", "plain", "--log-level", "error")
+    saved = run(*arguments)
+    facts = json.loads(saved.stdout)
+    head = {
+        "simulated": False,
+        "cloud": "global",
+        "tenant": "organizations",
+        "clientId": CLIENT,
+        "profile": "default",
+    }
+    place = {
+        "path": str(signed_in.path),
+        "encrypted": False,
+        "protectedBy": None,
+        "reason": "a plain file was asked for (`--cache plain`)",
+    }
+    assert (saved.exit_code, facts["account"]["username"]) == (0, "adele@contoso.example")
+    assert facts | {"account": None} == head | {
+        "signedIn": True,
+        "account": None,
+        "granted": list(SCOPES),
+        "missing": sorted(set(sign_in_scopes()) - set(SCOPES)),
+        "closedTools": ["copilot_chat", "copilot_retrieve"],
+        "cache": place,
+        "outsideToken": None,
+        "error": None,
+    }
+    run("logout", "--client-id", CLIENT)
+    removed = run(*arguments)
+    assert removed.exit_code == 1
+    assert json.loads(removed.stdout) == facts | {
+        "signedIn": False,
+        "account": None,
+        "granted": [],
+        "missing": list(sign_in_scopes()),
+    }
+
+
+def test_status_as_json_of_a_sign_in_that_cannot_be_told_names_the_error(run: Run, signed_in: TokenCache) -> None:
+    arguments = ("status", "--json", "--client-id", CLIENT)
+    signed_in.path.write_bytes(b"copilot-mcp sealed 1 key\n" + bytes(100))
+    shut = run(*arguments)
+    signed_in.path.parent.chmod(0o777)
+    unsafe = run(*arguments)
+    signed_in.path.parent.chmod(0o700)
+    told = [json.loads(each.stdout) for each in (shut, unsafe)]
+    assert [(each["signedIn"], each["error"]["kind"]) for each in told] == [
+        (False, "cache_shut"),
+        (False, "cache_unsafe"),
+    ]
+    assert (shut.exit_code, unsafe.exit_code) == (1, 1)
+    assert "cannot be opened" in told[0]["error"]["message"]
+    assert "chmod 700" in told[1]["error"]["hint"]
+
+
+@pytest.mark.parametrize("command", ["login", "status", "logout", "serve"])
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--tenant", "consumers"), "(--tenant or COPILOT_MCP_TENANT_ID) is for personal Microsoft accounts"),
+        (("--tenant", "a/b"), "(--tenant or COPILOT_MCP_TENANT_ID) is neither a directory id nor a domain"),
+        (("--tenant", "../x"), "(--tenant or COPILOT_MCP_TENANT_ID) is neither a directory id nor a domain"),
+        (("--client-id", "a SECRET pasted"), "(--client-id or COPILOT_MCP_CLIENT_ID) does not have the form"),
+    ],
+)
+def test_tenant_or_client_id_of_a_wrong_form_is_refused_and_not_shown(
+    run: Run, home: Path, command: str, options: tuple[str, str], sentence: str
+) -> None:
+    result = run(command, "--client-id", CLIENT, *options)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert sentence in result.stderr
+    assert "SECRET" not in result.stderr
+    assert list(home.iterdir()) == []
+
+
+def test_tenant_common_is_warned_of(run: Run) -> None:
+    result = run("status", "--client-id", CLIENT, "--tenant", "common")
+    assert result.stderr.startswith("WARNING: tenant common also admits personal Microsoft accounts")
+
+
 def test_profiles_are_kept_apart(run: Run, signed_in: TokenCache) -> None:
     other = run("status", "--client-id", CLIENT, "--cache", "plain", "--profile", "work")
-    assert (other.exit_code, "profile work" in other.stdout, "Signed out." in other.stdout) == (1, True, True)
+    assert (other.exit_code, "profile work" in other.stdout, "Nobody is signed in." in other.stdout) == (1, True, True)
     run("logout", "--client-id", CLIENT, COPILOT_MCP_PROFILE="work")
     assert signed_in.path.exists()
 
@@ -242,7 +325,7 @@ def test_logout_removes_what_cannot_be_read(run: Run, signed_in: TokenCache) -> 
     assert shut.stdout.startswith(
         f"A sign-in is saved in {signed_in.path}, encrypted, but it cannot be opened: there is"
     )
-    assert "It is removed." in shut.stdout
+    assert "That file is removed. Its key is still in the key store" in shut.stdout
     assert not signed_in.path.exists()
 
 

@@ -60,6 +60,14 @@ def test_status_as_json(run: Any, tmp_path: Path) -> None:
     assert facts["closedTools"] == ["copilot_chat", "copilot_retrieve"]
 
 
+def test_status_as_json_of_a_token_that_cannot_serve_names_the_error(run: Any) -> None:
+    result = run("status", "--json", COPILOT_MCP_TOKEN=token(exp=FRESH, idtyp="app"))
+    facts = json.loads(result.stdout)
+    assert (result.exit_code, facts["signedIn"]) == (1, False)
+    assert "a token of an application without a person" in facts["error"]["message"]
+    assert "SECRETMARK" not in result.output
+
+
 def test_serve_refuses_at_once_a_token_that_can_never_serve(run: Any) -> None:
     result = run("serve", COPILOT_MCP_TOKEN=token(exp=FRESH, idtyp="app"))
     assert result.exit_code == 1

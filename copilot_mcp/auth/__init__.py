@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from copilot_mcp.auth.clouds import CLOUDS, LOOPBACK_HOSTS, Cloud
+from copilot_mcp.auth.identifiers import is_application_id, is_tenant
 from copilot_mcp.auth.library_logs import HidingFormatter, quiet_libraries
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ __all__ = [
     "checked_profile",
     "command_origin",
     "file_origin",
+    "is_application_id",
+    "is_tenant",
     "open_http",
     "quiet_libraries",
     "variable_origin",

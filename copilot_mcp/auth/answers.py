@@ -11,22 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from copilot_mcp.auth.clouds import Cloud
+from copilot_mcp.auth.identifiers import is_guid
 from copilot_mcp.errors import AuthenticationError
 
-__all__ = ["CONSUMERS_TENANT", "Account", "Grant", "is_guid", "is_token", "person_of", "read_grant"]
+__all__ = ["CONSUMERS_TENANT", "Account", "Grant", "is_token", "person_of", "read_grant"]
 
 _MAX_TOKEN = 65_536
 _MAX_LIFE_S = 90 * 24 * 3600
 _HEADER_SAFE = re.compile(r"[!-~]+")
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SCOPE = re.compile(r"[!-~]{1,200}")
 CONSUMERS_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant that Microsoft uses for personal accounts."""
-
-
-def is_guid(text: str) -> bool:
-    """Whether the text has the form of a tenant or object id."""
-    return _GUID.fullmatch(text) is not None
 
 
 def is_token(text: object) -> bool:

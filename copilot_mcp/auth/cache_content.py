@@ -18,6 +18,7 @@ __all__ = [
     "StoredToken",
     "account_in",
     "content_of",
+    "is_other_persons",
     "merged",
     "msal_text",
     "refuse_other_person",
@@ -96,14 +97,19 @@ def with_account(content: Content, account: Account) -> Content:
     return {**content, _OURS: {_ACCOUNT: {**asdict(account), _SCOPES: sorted(account.scopes)}}}
 
 
+def is_other_persons(content: Content, account: Account | None) -> bool:
+    """Whether somebody else than this account is signed in."""
+    present = account_in(content)
+    return present is not None and account is not None and not present.same_person(account)
+
+
 def refuse_other_person(content: Content, account: Account) -> None:
     """Keep one person's profile from becoming another's unasked, by a slip or by somebody else's approval.
 
     Raises:
         AuthenticationError: Somebody else is signed in (`other_account`).
     """
-    present = account_in(content)
-    if present is not None and not present.same_person(account):
+    if is_other_persons(content, account):
         raise AuthenticationError(
             "Another account signed in than the one this profile belongs to; nothing was stored.",
             "Run `copilot-mcp login --replace-account` to hand the profile over, or give the account a profile of its "

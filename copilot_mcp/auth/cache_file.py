@@ -11,7 +11,7 @@ from copilot_mcp.auth.protection import DamagedSealError, NoProtectionError, Pro
 from copilot_mcp.auth.safe_files import prove_private, read_private, replace_private
 from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
 
-__all__ = ["CacheFile", "Form", "Found", "shut", "why"]
+__all__ = ["OTHERS", "CacheFile", "Form", "Found", "shut", "why"]
 
 MAX_CONTENT = 8 * 1_048_576
 _MAX_FILE = MAX_CONTENT + 65_536
@@ -19,6 +19,8 @@ _MAX_FILE = MAX_CONTENT + 65_536
 
 _HEAD_BYTES = 100
 NO_PROTECTION = NoProtectionError("nothing on this system encrypts for us", "Leave it as it is")
+
+OTHERS = NoProtectionError("the file there is another account's", "Use a profile of its own: `--profile NAME`")
 
 
 class Form(enum.Enum):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from copilot_mcp.auth.answers import Account, person_of, read_grant, unreadable
+from copilot_mcp.auth.answers import Account, person_of, read_grant
 from copilot_mcp.auth.broker import require_broker
 from copilot_mcp.auth.browser import BROWSER_TIMEOUT_S, Show, sign_in_with_browser
 from copilot_mcp.auth.cache_content import (
@@ -29,8 +29,8 @@ from copilot_mcp.auth.clouds import Cloud
 from copilot_mcp.auth.device_code import DeviceCodeSignIn, SignInAttempt, Sleep
 from copilot_mcp.auth.entra import DeviceFlow, Entra
 from copilot_mcp.auth.flights import Flights
-from copilot_mcp.auth.refusals import NoAnswerError, conditions_changed, refusal_error, scopes_missing, signed_out
-from copilot_mcp.auth.renewal import OPENID_SCOPES, renewed
+from copilot_mcp.auth.refusals import conditions_changed, may_pass, refusal_error, scopes_missing, signed_out
+from copilot_mcp.auth.renewal import OPENID_SCOPES, check_person, erased, renewed, with_tokens_of
 from copilot_mcp.auth.sign_in_cache import SignInCache
 from copilot_mcp.auth.token_facts import TokenFacts, read_facts
 from copilot_mcp.auth.token_memory import FRESH_S, HeldToken, TokenMemory, valid_claims
@@ -132,7 +132,7 @@ class Credential:
         return self._sign_in.under_way(self._memory.claims())
 
     async def finish_sign_in(self, attempt: SignInAttempt) -> Account:
-        """Wait for the person's decision; the new account takes the place of the old one.
+        """Wait for the person's decision. Another account takes the place only with `replace_account`.
 
         The account's scopes may be fewer than asked for; `missing_scopes` names the rest.
 
@@ -182,8 +182,11 @@ class Credential:
         self._sign_in.cancel()
 
     async def account(self) -> Account | None:
-        """Who is signed in, from the cache alone; None when nobody is."""
-        return account_in(await self._entra.run(self._cache.read))
+        """Who is signed in, from the cache alone, opened again only when it has changed; None when nobody is."""
+        if (known := self._memory.account()) is None:
+            stamp = self._cache.stamp()
+            known = self._memory.keep_account(account_in(await self._entra.run(self._cache.read)), stamp)
+        return known.account
 
     async def missing_scopes(self, scopes: Sequence[str]) -> tuple[str, ...]:
         """Which of these have not been granted so far, sorted; all of them when nobody is signed in."""
@@ -206,12 +209,8 @@ class Credential:
         self._sign_in.cancel()
         self._memory.forget()
         with anyio.CancelScope(shield=True):
-            await self._entra.run(self._erase)
+            await self._entra.run(partial(erased, self._cache))
         self._memory.forget()
-
-    def _erase(self) -> None:
-        with self._cache.refreshing():
-            self._cache.erase()
 
     def _acquire(
         self, names: frozenset[str], rejected: str | None, claims: str | None, stamps: list[object]
@@ -229,8 +228,9 @@ class Credential:
                 return held
             try:
                 return self._refresh(names, claims)
-            except NoAnswerError:
-                if (held := self._cached(names, rejected, LAST_RESORT_S)) is None:
+            except AuthenticationError as error:
+                held = self._cached(names, rejected, LAST_RESORT_S) if may_pass(error) else None
+                if held is None:
                     raise
                 logger.warning("No new token can be had; the old one is used while it lasts.")
                 return held
@@ -260,19 +260,19 @@ class Credential:
             error = refusal_error(answer, self._entra.asked.by(account.tenant_id, new))
             vague = isinstance(error, AuthenticationRequiredError) and not error.code.startswith("AADSTS")
             raise conditions_changed() if claims is not None and vague else error
-        grant = read_grant(answer, self._cloud, names)
-        self._check_person(answer, account)
+        check_person(answer, self._client_id, account)
+        save = partial(renewed, before=before, account=account)
+        try:
+            grant = read_grant(answer, self._cloud, names)
+        except AuthenticationError:
+            # The new refresh token is the person's, and with strict rotation the old one is spent.
+            self._cache.update(partial(save, after=with_tokens_of(before, after), scopes=frozenset()))
+            raise
         ends = self._clock() + grant.life_s
-        stamp = self._cache.update(partial(renewed, before=before, after=after, account=account, scopes=grant.scopes))
+        stamp = self._cache.update(partial(save, after=after, scopes=grant.scopes))
         if missing := names - grant.scopes:
             raise scopes_missing(sorted(missing), asked)
         return HeldToken(grant.token, ends, stamp)
-
-    def _check_person(self, answer: dict[str, Any], account: Account) -> None:
-        """Refuse tokens for anybody but the person who signed in."""
-        if not person_of(answer, self._client_id, tenant="").same_person(account):
-            logger.warning("security: wrong_person_answer")
-            raise unreadable("tokens for another person")
 
     def _store(
         self, flow: DeviceFlow, answer: dict[str, Any], names: frozenset[str], wanted: Callable[[], bool]

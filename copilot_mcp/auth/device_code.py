@@ -27,7 +27,7 @@ __all__ = ["DeviceCodeSignIn", "SignInAttempt", "unforeseen"]
 logger = logging.getLogger(__name__)
 
 STARTS_PER_HOUR = 5
-"""A model that keeps asking must not wear a person down."""
+"""A model that keeps asking must not wear a person down. Counted in each process for itself."""
 
 _INTERVAL_S = (1, 30)
 _LIFE_S = (60, 900)
@@ -50,12 +50,14 @@ class SignInAttempt:
         verification_uri: the page, on a host of the cloud's list.
         expires_at: UTC; afterwards the code is worth nothing.
         interval: seconds between our questions to Entra, to begin with.
+        for_claims: whether it shall satisfy a claims challenge, so that a token had without it is no substitute.
     """
 
     user_code: str
     verification_uri: str
     expires_at: datetime
     interval: int
+    for_claims: bool = False
 
 
 @dataclass(slots=True)
@@ -105,7 +107,7 @@ def unforeseen(error: Exception) -> AuthenticationError:
 
 
 class DeviceCodeSignIn:
-    """At most one attempt at a time; all calls from one event loop. `clock` gives seconds since 1970."""
+    """At most one attempt at a time in a process; all calls from one event loop. `clock` gives seconds since 1970."""
 
     def __init__(self, entra: Entra, store: Store, *, clock: Callable[[], float], sleep: Sleep) -> None:
         self._entra = entra
@@ -207,7 +209,8 @@ class DeviceCodeSignIn:
         # MSAL counts this down and would never return for 0.
         answer["interval"] = interval
         deadline = self._clock() + _clamped(answer.get("expires_in"), _LIFE_S)
-        attempt = SignInAttempt(user_code, page, datetime.fromtimestamp(deadline, UTC), interval)
+        ends = datetime.fromtimestamp(deadline, UTC)
+        attempt = SignInAttempt(user_code, page, ends, interval, flow.claims is not None)
         return _Pending(attempt, names, flow.claims, deadline, interval, flow)
 
     async def _decide(self, pending: _Pending) -> None:

@@ -1,4 +1,4 @@
-"""The three things MSAL does for us: begin a device-code sign-in, ask how it stands, and refresh.
+"""What MSAL does for us: sign-ins by device code, browser and broker, and refreshes.
 
 MSAL works on a copy of the cache that is thrown away, and gets a new application each time, because an application
 remembers answers (refusals for a minute, and successes where a gateway adds a header). Discovery documents are kept

@@ -55,12 +55,15 @@ class HostSignIn:
     async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
         """A token of the credential. A sign-in that was waiting for these scopes is over, wherever it was done.
 
+        One that is to satisfy a claims challenge goes on: operations that are not challenged have tokens all along.
+
         Raises:
             AuthenticationRequiredError: A sign-in is needed; `start` begins one.
             AuthenticationError: Entra refused, or cannot be reached.
         """
         token = await self._credential.token(scopes, rejected=rejected, claims=claims)
-        if self._waiting is not None and self._waiting.names <= frozenset(scopes):
+        waiting = self._waiting
+        if waiting is not None and waiting.names <= frozenset(scopes) and not waiting.attempt.for_claims:
             self.cancel()
         return token
 

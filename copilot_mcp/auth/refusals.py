@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from copilot_mcp.auth.answers import is_guid
 from copilot_mcp.auth.clouds import Cloud
+from copilot_mcp.auth.identifiers import is_guid
 from copilot_mcp.auth.refusal_table import (
     BY_ERROR,
     BY_NUMBER,
@@ -22,7 +22,7 @@ from copilot_mcp.auth.refusal_table import (
     VAGUE_ERRORS,
     Refusal,
 )
-from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
+from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError, CopilotMcpError
 
 __all__ = [
     "Asked",
@@ -33,6 +33,7 @@ __all__ = [
     "fault_error",
     "is_pending",
     "is_slow_down",
+    "may_pass",
     "refusal_error",
     "scopes_missing",
     "signed_out",
@@ -74,6 +75,11 @@ class NoAnswerError(AuthenticationError):
     def details(self) -> dict[str, Any]:
         """As above, with the seconds to wait where the service named them."""
         return super().details() | ({"retryAfterSeconds": self.retry_after} if self.retry_after else {})
+
+
+def may_pass(error: CopilotMcpError) -> bool:
+    """Whether the same request may succeed a moment later: no answer came, or one that something had spoilt."""
+    return isinstance(error, NoAnswerError) or error.kind == "bad_answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,37 @@
 """What a refresh changes in the saved sign-in, where that sign-in still is the one that was refreshed."""
 
+import logging
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from copilot_mcp.auth.answers import Account
+from copilot_mcp.auth.answers import Account, person_of, unreadable
 from copilot_mcp.auth.cache_content import Content, account_in, merged, with_account
 from copilot_mcp.auth.refusals import signed_out
+from copilot_mcp.auth.sign_in_cache import SignInCache
 
-__all__ = ["OPENID_SCOPES", "renewed"]
+__all__ = ["OPENID_SCOPES", "check_person", "erased", "renewed", "with_tokens_of"]
+
+logger = logging.getLogger(__name__)
 
 OPENID_SCOPES = frozenset({"openid", "profile", "offline_access", "email"})
 """MSAL asks for them by itself; they are no permissions of Graph."""
+
+
+def check_person(answer: Mapping[str, Any], client_id: str, account: Account) -> None:
+    """Refuse tokens for anybody but the person who signed in.
+
+    Raises:
+        AuthenticationError: They are for somebody else, or for nobody that is named (`bad_answer`).
+    """
+    if not person_of(answer, client_id, tenant="").same_person(account):
+        logger.warning("security: wrong_person_answer")
+        raise unreadable("tokens for another person")
+
+
+def with_tokens_of(before: Content, after: Content) -> Content:
+    """What a refresh brought, but for its access token, which is of no use."""
+    return {**after, "AccessToken": before.get("AccessToken", {})}
 
 
 def renewed(current: Content, *, before: Content, after: Content, account: Account, scopes: frozenset[str]) -> Content:
@@ -23,3 +45,9 @@ def renewed(current: Content, *, before: Content, after: Content, account: Accou
         raise signed_out()
     granted = tuple(sorted({*newest.scopes, *scopes} - OPENID_SCOPES))
     return with_account(merged(current, before, {**before, **after}), replace(newest, scopes=granted))
+
+
+def erased(cache: SignInCache) -> None:
+    """Empty the cache after a refresh under way, so that its answer is forgotten too."""
+    with cache.refreshing():
+        cache.erase()

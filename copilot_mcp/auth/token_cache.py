@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from copilot_mcp.auth.cache_content import Content, account_in
-from copilot_mcp.auth.cache_file import CacheFile, Form, Found, shut, why
+from copilot_mcp.auth.cache_content import Content, account_in, is_other_persons
+from copilot_mcp.auth.cache_file import OTHERS, CacheFile, Form, Found, shut, why
 from copilot_mcp.auth.cache_place import MOUNTS, cache_file_name, data_directory, network_file_system
 from copilot_mcp.auth.file_lock import LockTimeoutError, locked
 from copilot_mcp.auth.keeping import Keeping
@@ -39,9 +39,9 @@ REFRESH_LOCK_TIMEOUT_S = 20.0
 class TokenCache:
     """Keeps the sign-in in a file of mode 0600 in a directory of mode 0700, encrypted by `protection`.
 
-    Without a protection, or with `plain`, the file is in clear. Processes may share it. When the disk refuses a write
-    or nothing can be encrypted, the content stays in memory, a warning is logged, and the next change tries again. A
-    damaged file is removed with a warning.
+    Without a protection, or with `plain`, the file is in clear. Processes may share it. When the disk refuses a write,
+    nothing can be encrypted, or a locked file turns out to be another person's, the content stays in memory, a warning
+    is logged, and the next change tries again. A damaged file is removed with a warning.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class TokenCache:
         self._unsaved: str | None = None
         self._unsaved_beside: object = None
         self._unsaved_changes = 0
+        self._unsaved_unseen = False
 
     @classmethod
     def of(
@@ -161,7 +162,7 @@ class TokenCache:
                 self._file.remove()
 
     def stamp(self) -> object:
-        """Identity, time and size of the file; None without a file."""
+        """The file's identity, time and size, and how often memory took its place; never None."""
         return (self._file.stamp(), self._unsaved_changes)
 
     def is_in_clear(self) -> bool:
@@ -178,7 +179,7 @@ class TokenCache:
             return self._file.keeping(self._settled(writable=writable), plain=self._plain)
 
     def prospect(self) -> Keeping:
-        """How a sign-in would be kept that is made now. Tries it, and leaves everything as it is.
+        """How a sign-in would be kept that is made now. Tries it: makes the folder, and writes and removes a trial.
 
         Raises:
             AuthenticationError: As for `update`.
@@ -266,7 +267,7 @@ class TokenCache:
 
     def _drop_unsaved(self) -> None:
         if self._unsaved is not None:
-            self._unsaved = None
+            self._unsaved, self._unsaved_unseen = None, False
             self._unsaved_changes += 1
 
     def _keep(self, content: Content, found: Found, *, writable: bool) -> None:
@@ -274,9 +275,12 @@ class TokenCache:
         text = json.dumps(content)
         same = _sign_in(content) == _sign_in(found.content)
         kept = found.form if same else Form.NONE
+        others = self._unsaved_unseen and is_other_persons(found.content, account_in(content))
         try:
             if not writable:
                 raise OSError
+            if (found.obstacle is not None and not self._plain) or others:
+                raise found.obstacle or OTHERS
             self._file.write(text, found, in_clear=kept is not Form.SEALED if self._plain else kept is Form.PLAIN)
         except (OSError, NoProtectionError) as error:
             if found.form is Form.PLAIN and not same:
@@ -285,9 +289,10 @@ class TokenCache:
             if self._unsaved is None:
                 logger.warning("The sign-in cannot be saved and is kept in memory only: %s.", why(error))
             self._unsaved, self._unsaved_beside = text, self._file.stamp()
+            self._unsaved_unseen = others or found.obstacle is not None
             self._unsaved_changes += 1
             return
-        self._unsaved = None
+        self._unsaved, self._unsaved_unseen = None, False
 
 
 def _sign_in(content: Content) -> str:

@@ -8,7 +8,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from copilot_mcp.auth.refusals import NoAnswerError
+from copilot_mcp.auth.answers import Account
+from copilot_mcp.auth.refusals import NoAnswerError, may_pass
 from copilot_mcp.errors import CopilotMcpError
 
 __all__ = ["FRESH_S", "HeldToken", "TokenMemory", "valid_claims"]
@@ -48,6 +49,14 @@ class _Refused:
     error: CopilotMcpError
 
 
+@dataclass(frozen=True, slots=True)
+class KnownAccount:
+    """Who was signed in, if anybody, while the cache had this stamp."""
+
+    account: Account | None
+    stamp: object
+
+
 class TokenMemory:
     """By set of permission names. `clock` gives seconds since 1970, `stamp` that of the cache as it is now."""
 
@@ -57,6 +66,7 @@ class TokenMemory:
         self._held: dict[frozenset[str], HeldToken] = {}
         self._refused: dict[frozenset[str], _Refused] = {}
         self._claims: tuple[str, float] | None = None
+        self._account: KnownAccount | None = None
 
     def token(self, names: frozenset[str], rejected: str | None) -> str | None:
         """A token that is not `rejected`, lasts for more than five minutes, and belongs to the sign-in of now."""
@@ -69,6 +79,15 @@ class TokenMemory:
         """Remember a token."""
         self._held[names] = held
 
+    def account(self) -> KnownAccount | None:
+        """Who is signed in, where the cache still is as it was when that was looked up."""
+        return self._account if self._account is not None and self._account.stamp == self._stamp() else None
+
+    def keep_account(self, account: Account | None, stamp: object) -> KnownAccount:
+        """Remember who is signed in; `stamp` is from before the look."""
+        self._account = KnownAccount(account, stamp)
+        return self._account
+
     def check_refusal(self, names: frozenset[str]) -> None:
         """Raise the refusal that was met a moment ago."""
         refused = self._refused.get(names)
@@ -80,8 +99,9 @@ class TokenMemory:
         if error.kind in _LOCAL_KINDS:
             return
         wait = LOOP_MEMORY_S if error.kind == "retry_loop" else REFUSAL_MEMORY_S
-        if isinstance(error, NoAnswerError):
-            wait = min(error.retry_after or 0.0, REFUSAL_MEMORY_S)
+        if may_pass(error):
+            named = error.retry_after if isinstance(error, NoAnswerError) else None
+            wait = min(named or 0.0, REFUSAL_MEMORY_S)
         self._refused[names] = _Refused(self._clock() + wait, stamp, error)
 
     def keep_claims(self, claims: str | None) -> None:
@@ -98,6 +118,7 @@ class TokenMemory:
         self._held.clear()
         self._refused.clear()
         self._claims = None
+        self._account = None
 
 
 def valid_claims(text: object) -> str | None:

@@ -6,13 +6,15 @@ from typing import Any, TypeVar
 
 import click
 
-from copilot_mcp.auth import CLOUDS
+from copilot_mcp.auth import CLOUDS, is_application_id, is_tenant
+from copilot_mcp.errors import SettingsError
 from copilot_mcp.settings import Settings
 
 __all__ = [
     "account_options",
     "allow_property_option",
     "documents_option",
+    "examined_account_options",
     "filter_options",
     "log_option",
     "result_options",
@@ -40,30 +42,44 @@ def _checked_profile(_: click.Context, __: click.Parameter, name: str) -> str:
     return checked_profile(name)
 
 
-account_options = _all(
-    click.option(
-        "--cloud",
-        type=click.Choice(REAL_CLOUDS),
-        default="global",
-        show_default=True,
-        envvar="COPILOT_MCP_CLOUD",
-        show_envvar=True,
-        help="Microsoft cloud of the tenant.",
-    ),
-    click.option(
-        "--tenant",
-        default="organizations",
-        show_default=True,
-        envvar="COPILOT_MCP_TENANT_ID",
-        show_envvar=True,
-        help="Directory (tenant) id or verified domain.",
-    ),
-    click.option(
-        "--client-id",
-        envvar="COPILOT_MCP_CLIENT_ID",
-        show_envvar=True,
-        help="Application (client) id of your app registration.",
-    ),
+def _checked_tenant(_: click.Context, __: click.Parameter, tenant: str) -> str:
+    if tenant.lower() == "consumers" or not is_tenant(tenant):
+        raise SettingsError(
+            "The tenant (--tenant or COPILOT_MCP_TENANT_ID) is for personal Microsoft accounts, which cannot use the "
+            "Copilot APIs."
+            if tenant.lower() == "consumers"
+            else "The tenant (--tenant or COPILOT_MCP_TENANT_ID) is neither a directory id nor a domain.",
+            "Set it to your organisation's directory id or a verified domain of it.",
+        )
+    if tenant.lower() == "common":
+        click.echo(
+            "WARNING: tenant common also admits personal Microsoft accounts, which cannot use the Copilot APIs; set "
+            "--tenant (or COPILOT_MCP_TENANT_ID) to your organisation's directory id or a verified domain of it.",
+            err=True,
+        )
+    return tenant
+
+
+def _checked_client(_: click.Context, __: click.Parameter, client_id: str | None) -> str | None:
+    if client_id and not is_application_id(client_id):
+        raise SettingsError(
+            "The client id (--client-id or COPILOT_MCP_CLIENT_ID) does not have the form of an application id.",
+            "Copy the application (client) id from the app registration's overview; it is not a name or a secret.",
+        )
+    return client_id
+
+
+_cloud_option = click.option(
+    "--cloud",
+    type=click.Choice(REAL_CLOUDS),
+    default="global",
+    show_default=True,
+    envvar="COPILOT_MCP_CLOUD",
+    show_envvar=True,
+    help="Microsoft cloud of the tenant.",
+)
+
+_keeping_options = _all(
     click.option(
         "--profile",
         default="default",
@@ -80,10 +96,38 @@ account_options = _all(
         show_default=True,
         envvar="COPILOT_MCP_CACHE",
         show_envvar=True,
-        help="Where the sign-in is kept: encrypted where this system can, else in memory (auto); in a file that only "
-        "you can read, NOT encrypted (plain); in memory.",
+        help="Where the sign-in is kept: encrypted where this system can, else in memory (auto); in a file that "
+        "only you can read, NOT encrypted (plain); in memory.",
     ),
 )
+
+
+def _account_options(*, checked: bool) -> Callable[[F], F]:
+    identity = _all(
+        click.option(
+            "--tenant",
+            default="organizations",
+            show_default=True,
+            callback=_checked_tenant if checked else None,
+            envvar="COPILOT_MCP_TENANT_ID",
+            show_envvar=True,
+            help="Directory (tenant) id or verified domain.",
+        ),
+        click.option(
+            "--client-id",
+            callback=_checked_client if checked else None,
+            envvar="COPILOT_MCP_CLIENT_ID",
+            show_envvar=True,
+            help="Application (client) id of your app registration.",
+        ),
+    )
+    return _all(_cloud_option, identity, _keeping_options)
+
+
+account_options = _account_options(checked=True)
+
+examined_account_options = _account_options(checked=False)
+"""For `doctor`, which says itself what is wrong with them."""
 
 settings_option = click.option(
     "--settings",

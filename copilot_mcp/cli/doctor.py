@@ -21,7 +21,13 @@ from copilot_mcp.cli._account import how_kept
 from copilot_mcp.cli._given import known_variables, options_given
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._names import read_names, settings_files
-from copilot_mcp.cli._options import account_options, filter_options, log_option, settings_from, simulation_options
+from copilot_mcp.cli._options import (
+    examined_account_options,
+    filter_options,
+    log_option,
+    settings_from,
+    simulation_options,
+)
 from copilot_mcp.cli._outside import outside_options
 from copilot_mcp.cli._services import open_credential
 from copilot_mcp.cli._simulated import DEMO_USER, chosen_tenant, simulated_settings
@@ -53,7 +59,7 @@ _WIDEST = 110
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
 @filter_options
-@account_options
+@examined_account_options
 @outside_options
 @simulation_options
 @log_option

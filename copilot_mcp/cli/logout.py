@@ -14,6 +14,11 @@ from copilot_mcp.settings import Settings
 
 __all__ = ["command"]
 
+_LEFT = (
+    "That file is removed. Its key is still in the key store, which would open a copy of the file, such as one in a "
+    "backup: to remove it too, sign in and out again when the key store can be used."
+)
+
 
 @click.command("logout")
 @account_options
@@ -34,7 +39,7 @@ async def _logout(settings: Settings) -> None:
             done = f"Signed out {account.username}." if account else "Nobody was signed in."
         except AuthenticationRequiredError as error:
             # What cannot be opened can still be removed.
-            done = f"{error.message} It is removed." if error.kind == "cache_shut" else error.message
+            done = f"{error.message} {_LEFT}" if error.kind == "cache_shut" else error.message
         await credential.sign_out()
     click.echo(done)
     click.echo(

@@ -14,6 +14,7 @@ from copilot_mcp.cli._options import account_options, log_option, settings_from
 from copilot_mcp.cli._outside import outside_options, token_sentence
 from copilot_mcp.cli._services import open_credential, sign_in_scopes
 from copilot_mcp.cli._simulated import simulated_settings
+from copilot_mcp.errors import CopilotMcpError
 from copilot_mcp.settings import Settings
 from copilot_mcp.tools.consent import tools_closed_without
 
@@ -45,7 +46,8 @@ def command(
 ) -> None:
     """Show who is signed in.
 
-    With the permissions granted and where the sign-in is kept. Ends with status 1 when nobody is signed in.
+    With the permissions granted and where the sign-in is kept. Ends with status 1 when nobody is signed in, or when
+    that cannot be told.
     """
     start_logging(log_level)
     settings = settings_from(client_id=client_id, **decided)
@@ -57,11 +59,18 @@ def command(
         click.echo("simulated tenant: not Microsoft 365. `serve --simulate` signs in by itself.")
         click.echo(f"Tenant {settings.tenant}, client {settings.client_id}. {where_kept(settings)}")
         return
-    if origin is not None:
-        anyio.run(_outside_status, settings, origin, as_json)
-        return
-    require_client_id(client_id)
-    sys.exit(anyio.run(_status, settings, as_json))
+    try:
+        if origin is not None:
+            anyio.run(_outside_status, settings, origin, as_json)
+            return
+        require_client_id(client_id)
+        sys.exit(anyio.run(_status, settings, as_json))
+    except CopilotMcpError as error:
+        if not as_json:
+            raise
+        told = {**error.details(), "message": error.message, "hint": error.hint}
+        click.echo(json.dumps(_head(settings) | {"signedIn": False, "error": told}, indent=2))
+        sys.exit(1)
 
 
 async def _status(settings: Settings, as_json: bool) -> int:
@@ -77,7 +86,10 @@ async def _status(settings: Settings, as_json: bool) -> int:
         f"Cloud {settings.cloud}, tenant {settings.tenant}, client {settings.client_id}, profile {settings.profile}."
     )
     if account is None:
-        click.echo("Signed out. Run `copilot-mcp login`.")
+        from copilot_mcp.doctor import account_finding
+
+        finding = account_finding(None, lasting=place.path is not None)
+        click.echo(f"{finding.what} {finding.remedy}")
         click.echo(kept(place))
         return 1
     click.echo(f"Signed in as {account.name} <{account.username}>, tenant {account.tenant_id}.")
@@ -122,6 +134,7 @@ def _facts(settings: Settings, account: "Account | None", place: "Keeping") -> d
             "reason": place.reason or None,
         },
         "outsideToken": None,
+        "error": None,
     }
 
 
@@ -139,6 +152,7 @@ def _outside_facts(settings: Settings, origin: "Origin", facts: "TokenFacts") ->
             "audience": facts.audience,
             "expires": datetime.fromtimestamp(facts.expires or 0.0, UTC).isoformat(),
         },
+        "error": None,
     }
 
 

@@ -9,6 +9,7 @@ from copilot_mcp.doctor.findings import Finding, Section, Verdict, shown_address
 from copilot_mcp.doctor.local_network import proxy_of
 from copilot_mcp.doctor.network import Way
 from copilot_mcp.doctor.running import in_daemon_thread
+from copilot_mcp.doctor.sign_in import account_finding
 
 __all__ = [
     "FileRead",
@@ -19,6 +20,7 @@ __all__ = [
     "Subject",
     "Verdict",
     "Way",
+    "account_finding",
     "addresses_of",
     "examine",
     "in_daemon_thread",

@@ -1,12 +1,11 @@
 """The configuration: each value with where it came from, and what is wrong with it as far as that shows here."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from copilot_mcp.auth import CLOUDS
+from copilot_mcp.auth import CLOUDS, is_application_id, is_tenant
 from copilot_mcp.doctor.findings import Finding, Section, Verdict
 from copilot_mcp.errors import CopilotMcpError
 
@@ -17,8 +16,6 @@ __all__ = [
     "cloud_finding",
     "given_findings",
     "host_environment_findings",
-    "is_application_id",
-    "is_tenant",
     "secret_findings",
     "settings_file_findings",
     "tenant_finding",
@@ -28,9 +25,6 @@ __all__ = [
 
 Source = Literal["flag", "environment", "default", "simulated"]
 
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}", re.IGNORECASE)
-_MANY = ("organizations", "common", "consumers")
 _CHECKED = ("cloud", "tenant", "client-id")
 """Options that have a line of their own."""
 
@@ -69,16 +63,6 @@ class FileRead:
     path: str
     names: int | None
     error: CopilotMcpError | None = None
-
-
-def is_application_id(text: str) -> bool:
-    """Whether it has the form of an application id; whatever else stands in its place is not shown."""
-    return _GUID.fullmatch(text) is not None
-
-
-def is_tenant(text: str) -> bool:
-    """Whether it has the form of a directory id, a domain, or a name that Entra has for many tenants."""
-    return text.lower() in _MANY or bool(_GUID.fullmatch(text) or _DOMAIN.fullmatch(text))
 
 
 def given_findings(given: Sequence[Given]) -> list[Finding]:
@@ -130,7 +114,7 @@ def tenant_finding(given: Given) -> Finding:
         remedy = "If a sign-in says that the app is single-tenant, set --tenant (or COPILOT_MCP_TENANT_ID)."
         return _finding("tenant", Verdict.NOTE, what, remedy, given=given)
     remedy = "Set --tenant (or COPILOT_MCP_TENANT_ID) to your organisation's directory id or a verified domain of it."
-    if name in _MANY:
+    if name in ("common", "consumers"):
         verdict = Verdict.PROBLEM if name == "consumers" else Verdict.WARNING
         what = f"Tenant {name} ({given.origin}) admits personal Microsoft accounts, which cannot use the Copilot APIs."
         return _finding("tenant", verdict, what, remedy, given=given)

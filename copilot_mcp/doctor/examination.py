@@ -9,14 +9,13 @@ from importlib import metadata
 from typing import Protocol
 from urllib.request import getproxies
 
-from copilot_mcp.auth import CLOUDS, Account, Keeping, TokenFacts
+from copilot_mcp.auth import CLOUDS, Account, Keeping, TokenFacts, is_tenant
 from copilot_mcp.doctor.asking import Answer
 from copilot_mcp.doctor.configuration import (
     FileRead,
     Given,
     given_findings,
     host_environment_findings,
-    is_tenant,
     secret_findings,
     settings_file_findings,
     unknown_variable_findings,

@@ -77,16 +77,23 @@ class Identity:
         self.sign_ins.policies.add(Policy(number, self._maybe(user), tuple(flows), shown, claims))
 
     def require_sign_in(
-        self, user: str | None = None, number: int = 50076, *, claims: Mapping[str, Any] | None = None
+        self,
+        user: str | None = None,
+        number: int = 50076,
+        *,
+        claims: Mapping[str, Any] | None = None,
+        if_asked: bool = False,
     ) -> None:
-        """Refuse refreshes until the person has signed in again; with `claims`, by a request that asked for them.
+        """Refuse refreshes until the person has signed in again; with `claims`, by a request that asked for them, and
+        with `if_asked` only those refreshes that ask for them too.
 
         Raises:
             LookupError: no such user.
             ValueError: no such number.
         """
         after = self.sign_ins.latest
-        rule = Policy(number, self._maybe(user), ("refresh",), "client", claims, until_sign_in=True, after=after)
+        who = self._maybe(user)
+        rule = Policy(number, who, ("refresh",), "client", claims, until_sign_in=True, after=after, if_asked=if_asked)
         self.sign_ins.policies.add(rule)
 
     def require_sign_in_every(self, seconds: float, user: str | None = None) -> None:
@@ -110,8 +117,9 @@ class Identity:
         """Graph answers this person's tokens with 401 and these claims until a token comes that was asked for with
         them. Only tokens of a client with the capability `cp1` are challenged.
 
-        With `needs_sign_in` a refresh does not do: it is refused with `number` and the claims. `header` replaces the
-        value of WWW-Authenticate, for malformed ones; an `endless` challenge is never met.
+        With `needs_sign_in` a refresh with the claims is refused with `number` and the claims, while one without them
+        goes on. `header` replaces the value of WWW-Authenticate, for malformed ones; an `endless` challenge is never
+        met.
 
         Raises:
             LookupError: no such user.
@@ -121,7 +129,7 @@ class Identity:
             raise ValueError("claims must be an object whose access_token is an object with members")
         self.challenges.add(Challenge(self._id(user), claims, header, endless))
         if needs_sign_in:
-            self.require_sign_in(user, number, claims=claims)
+            self.require_sign_in(user, number, claims=claims, if_asked=True)
 
     def end_challenges(self, user: str | None = None) -> None:
         """Forget the challenges of this person, or all; a sign-in that they asked for stays required."""

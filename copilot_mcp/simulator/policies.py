@@ -3,13 +3,15 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from copilot_mcp.simulator.entra_errors import EntraRefusalError, entra_refusal
 from copilot_mcp.simulator.sessions import FLOWS, Flow, Session, access_token_claims
 from copilot_mcp.simulator.tenant import User
 
 __all__ = ["Policies", "Policy", "Shown"]
+
+_NO_CLAIMS: Final[Mapping[str, Any]] = {}
 
 Shown = Literal["browser", "client"]
 """Where a block shows: on the person's page alone, while the client knows nothing, or in the client's answer."""
@@ -20,7 +22,8 @@ class Policy:
     """One rule. Without `user_id` it is for everybody.
 
     With `until_sign_in` a sign-in later than number `after` meets it; where `claims` were given, only one that asked
-    for them. With `every_s` it strikes sign-ins that are older than so many seconds.
+    for them. With `every_s` it strikes sign-ins that are older than so many seconds. With `if_asked` it spares
+    a refresh that asks for none of its claims: a challenge of Graph is about an operation, not about the sign-in.
     """
 
     number: int
@@ -31,17 +34,23 @@ class Policy:
     until_sign_in: bool = False
     every_s: float | None = None
     after: int = 0
+    if_asked: bool = False
 
     def refusal(self) -> EntraRefusalError:
         """What the person or the client is told."""
         return entra_refusal(self.number, claims=self.claims)
 
-    def strikes(self, flow: Flow, user: User, session: Session | None, now: float) -> bool:
-        """Whether it stops this person now; `session` is the sign-in that a refresh goes back to."""
+    def strikes(
+        self, flow: Flow, user: User, session: Session | None, now: float, claims: Mapping[str, Any] = _NO_CLAIMS
+    ) -> bool:
+        """Whether it stops this person now; `session` is the sign-in that a refresh goes back to, `claims` are the
+        members that the refresh asks of the access token."""
         if flow not in self.flows or self.user_id not in (None, user.id):
             return False
         if session is None:
             return not self.until_sign_in and self.every_s is None
+        if self.if_asked and not any(name in claims for name in access_token_claims(self.claims)):
+            return False
         if self.every_s is not None:
             return now - session.at >= self.every_s
         return not (self.until_sign_in and self._met_by(session))
@@ -83,6 +92,8 @@ class Policies:
         with self._lock:
             return tuple(self._rules)
 
-    def find(self, flow: Flow, user: User, session: Session | None, now: float) -> Policy | None:
+    def find(
+        self, flow: Flow, user: User, session: Session | None, now: float, claims: Mapping[str, Any] = _NO_CLAIMS
+    ) -> Policy | None:
         """The first rule that stops this person."""
-        return next((rule for rule in self.rules if rule.strikes(flow, user, session, now)), None)
+        return next((rule for rule in self.rules if rule.strikes(flow, user, session, now, claims)), None)

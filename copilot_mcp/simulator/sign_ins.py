@@ -154,7 +154,7 @@ class SignIns:
         scopes = tuple(scope.split())
         resource_scopes(scopes)
         session = self.refresh_tokens.session(refresh_token, client_id)
-        rule = self.policies.find("refresh", session.user, session, self._clock())
+        rule = self.policies.find("refresh", session.user, session, self._clock(), claims)
         # A session begun by device code stays marked as such: a block of that flow stops its refreshes too.
         if rule is None and session.flow == "device":
             rule = self.policies.find("device", session.user, session, self._clock())

@@ -470,6 +470,27 @@ async def test_another_person_takes_the_place_only_where_that_is_asked_for(
     assert await credential.token(FILES) == "access-3-SECRETMARK"
 
 
+async def test_account_is_read_from_the_cache_again_only_when_that_has_changed(
+    new_credential: Any, sign_in: Any, tmp_path: Path
+) -> None:
+    class Counted(TokenCache):
+        reads = 0
+
+        def read(self) -> Any:
+            self.reads += 1
+            return super().read()
+
+    cache = Counted(tmp_path / "state" / "file.json")
+    credential, other = new_credential(cache=cache), new_credential(cache=TokenCache(cache.path))
+    assert await credential.account() is None
+    signed_in = await sign_in(by=other)
+    before = cache.reads
+    assert [await credential.account() for _ in range(3)] == [signed_in] * 3
+    assert cache.reads == before + 1
+    await other.sign_out()
+    assert (await credential.account(), cache.reads) == (None, before + 2)
+
+
 async def test_same_person_may_sign_in_again(credential: Any, sign_in: Any) -> None:
     await sign_in("Mail.Read")
     assert (await sign_in("Files.Read.All")).scopes == ("Files.Read.All",)

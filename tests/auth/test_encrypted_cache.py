@@ -68,9 +68,9 @@ def opened(path: Path, store: Store) -> Callable[..., TokenCache]:
     return new
 
 
-def sign_in(cache: TokenCache, number: int, refreshed: int = 0) -> None:
+def sign_in(cache: TokenCache, number: int, refreshed: int = 0, person: str = "object") -> None:
     """Store the sign-in of this number, or what a refresh makes of it."""
-    account = Account("a@b.example", "A", "tenant", (), "object", "home", f"sign-in {number}")
+    account = Account("a@b.example", "A", "tenant", (), person, "home", f"sign-in {number}")
     entry = {"secret": f"{MARK}-{number}-{refreshed}", "home_account_id": "home", "client_id": "app"}
     cache.update(lambda _: with_account({"RefreshToken": {"k": entry}}, account))
 
@@ -174,6 +174,35 @@ def test_sign_in_beside_a_locked_file_stays_in_memory(
     assert secret(opened()) == "1-0"
     sign_in(cache, 2, refreshed=2)
     assert secret(opened()) == "2-2"
+
+
+def test_sign_in_of_another_person_never_takes_the_place_of_a_file_that_was_locked(
+    path: Path, opened: Any, store: Store
+) -> None:
+    sign_in(opened(), 1)
+    before = path.read_bytes()
+    store.locked = True
+    cache = opened()
+    sign_in(cache, 2, person="somebody else")
+    store.locked = False
+    sign_in(cache, 2, refreshed=1, person="somebody else")
+    assert (secret(cache), secret(opened()), path.read_bytes()) == ("2-1", "1-0", before)
+    cache.erase()
+    assert (cache.read(), path.exists()) == ({}, False)
+
+
+def test_key_store_that_opens_in_between_does_not_cost_the_unread_file(path: Path, opened: Any, store: Store) -> None:
+    sign_in(opened(), 1)
+    store.locked = True
+    cache = opened()
+    content = with_account({}, Account("a@b.example", "A", "tenant", (), "somebody else", "home", "sign-in 2"))
+
+    def change(_: Any) -> Any:
+        store.locked = False
+        return content
+
+    cache.update(change)
+    assert (cache.read(), secret(opened())) == (content, "1-0")
 
 
 def test_machine_without_a_key_store_keeps_the_sign_in_in_memory_only(

@@ -1,6 +1,7 @@
 """Faults that meet a saved sign-in, against the simulated tenant: what is said, what is left, and what goes on."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -15,9 +16,9 @@ import httpx
 import pytest
 from mcp import Client
 
-from copilot_mcp.auth import CLOUDS, Credential, LoopbackTransport, MemoryCache, TokenCache, open_http
+from copilot_mcp.auth import CLOUDS, Credential, HostSignIn, LoopbackTransport, MemoryCache, TokenCache, open_http
 from copilot_mcp.cli._services import GraphServices
-from copilot_mcp.errors import AuthenticationError, CopilotMcpError
+from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError, CopilotMcpError
 from copilot_mcp.server import build_server
 from copilot_mcp.simulator import Simulator
 
@@ -116,7 +117,18 @@ async def test_fault_of_a_refresh_is_told_and_the_next_call_works(
     assert await credential.token(("Mail.Read",))
 
 
-@pytest.mark.parametrize("fault", ["dns_failure", "tls_expired", "entra_down", "cut_answer"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "dns_failure",
+        "tls_expired",
+        "entra_down",
+        "cut_answer",
+        "no_access_token",
+        "odd_access_token",
+        "id_token_of_another_person",
+    ],
+)
 async def test_ageing_token_is_used_while_no_new_one_can_be_had(
     tenant: Simulator, credential: Credential, later: Later, fault: str
 ) -> None:
@@ -125,6 +137,20 @@ async def test_ageing_token_is_used_while_no_new_one_can_be_had(
     tenant.faults.add(fault, operation="token")
     assert await credential.token(FILES) == first
     assert await credential.token(FILES) != first
+
+
+@pytest.mark.parametrize("fault", ["no_expires_in", "no_access_token", "odd_access_token"])
+async def test_spoilt_answer_costs_one_call_also_where_a_refresh_token_works_once(
+    tenant: Simulator, credential: Credential, later: Later, fault: str
+) -> None:
+    tenant.identity.rotate_refresh_tokens("strict")
+    later.ahead = 3700.0
+    tenant.faults.add(fault, operation="token")
+    with pytest.raises(AuthenticationError) as caught:
+        await credential.token(FILES)
+    assert caught.value.kind == "bad_answer"
+    assert await credential.token(FILES)
+    assert tenant.identity.refreshes("adele") == 2
 
 
 async def test_answer_that_never_comes_ends_with_caller_and_server(tenant: Simulator) -> None:
@@ -219,6 +245,23 @@ async def test_challenge_that_needs_the_person_is_satisfied_by_the_next_sign_in(
         await approved()
         tenant.identity.challenge("adele", CLAIMS, needs_sign_in=True)
         assert (await approved()).structured_content["hits"]
+
+
+async def test_code_for_a_challenge_stays_good_while_other_calls_have_tokens(
+    tenant: Simulator, credential: Credential, later: Later
+) -> None:
+    async with anyio.create_task_group() as tasks:
+        host = HostSignIn(credential, tasks, wait_s=0)
+        tenant.identity.challenge("adele", CLAIMS, needs_sign_in=True)
+        with pytest.raises(AuthenticationRequiredError):
+            await host.token(FILES, rejected=await host.token(FILES), claims=json.dumps(CLAIMS))
+        attempt = await host.start(FILES)
+        assert attempt is not None
+        later.ahead = 31  # the refusal is forgotten by then
+        assert await host.token(FILES)
+        assert await host.start(FILES) == attempt
+        host.cancel()
+        assert not credential.sign_in_is_open(attempt)
 
 
 async def test_token_that_ends_between_check_and_use_is_renewed(tenant: Simulator, host: Client) -> None:

@@ -104,6 +104,18 @@ async def look_ups(credential: Credential) -> list[float]:
     return found
 
 
+async def each_call(credential: Credential) -> list[float]:
+    """What a tool call asks of identity: a token, and whose count of retrievals it is."""
+    await credential.token(SCOPES)
+    found = []
+    for _ in range(LOOK_UPS):
+        started = time.perf_counter()
+        await credential.token(SCOPES)
+        assert await credential.account() is not None
+        found.append((time.perf_counter() - started) * 1000)
+    return found
+
+
 async def test_token_from_memory_beside_a_warm_look_up_of_msal(
     running: Simulator, credential: Credential, cache: TokenCache, compare: Callable[..., float]
 ) -> None:
@@ -145,7 +157,7 @@ async def test_share_of_identity_in_a_warm_tool_call(
             if number >= 5:
                 found.append((time.perf_counter() - started) * 1000)
         assert not result.is_error
-    share = compare("identity in a warm copilot_retrieve", await look_ups(credential), found, unit="ms", bound=0.01)
+    share = compare("identity in a warm copilot_retrieve", await each_call(credential), found, unit="ms", bound=0.01)
     assert share <= 0.01
 
 

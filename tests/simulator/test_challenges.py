@@ -119,9 +119,12 @@ async def test_challenge_that_needs_a_sign_in_is_not_met_by_a_refresh(
     first = await capable()
     simulator.identity.challenge("adele", needs_sign_in=True)
 
+    ordinary = await refresh(first)
     refused = await refresh(first, STEP_UP)
     again = await capable(STEP_UP)
 
+    assert ordinary.status_code == 200
+    assert (await retrieve(ordinary.json())).status_code == 401
     body = refused.json()
     assert (body["error"], body["error_codes"], body["suberror"]) == ("invalid_grant", [50076], "basic_action")
     assert json.loads(body["claims"]) == {"access_token": STEP_UP}

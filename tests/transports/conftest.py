@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from copilot_mcp.simulator import Simulator, Tenant
+from copilot_mcp.simulator.secrets_issued import SECRET_MARKS
 
 TIMEOUT_S = 30
 
@@ -81,14 +82,19 @@ def start(environment: dict[str, str]) -> Iterator[Callable[..., Process]]:
         return process
 
     yield run
+    printed = []
     for process, reader in started:
         if process.popen.poll() is None:
             process.popen.kill()
         process.popen.wait(TIMEOUT_S)
         reader.join(TIMEOUT_S)
+        output = process.popen.stdout
+        unread = output.read().decode() if output is not None and not output.closed else ""
+        printed.append(process.text + unread)
         for stream in (process.popen.stdin, process.popen.stdout, process.popen.stderr):
             if stream is not None:
                 stream.close()
+    assert not any(mark in text for text in printed for mark in SECRET_MARKS), "a server printed a secret"
 
 
 @pytest.fixture(scope="module")
