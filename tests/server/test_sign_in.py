@@ -1,15 +1,12 @@
 """Signing in from inside the host, in both eras: asked by URL elicitation where the host can, by an error elsewhere."""
 
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from mcp import Client, MCPError
-from mcp.types import ElicitResult
+from mcp import Client
 
 from copilot_mcp.auth import CLOUDS
 from copilot_mcp.cli._services import GraphServices, open_credential
@@ -24,47 +21,6 @@ QUESTION = {"queryString": "parental leave", "dataSource": "sharePoint"}
 SCOPES = "https://graph.copilot-mcp.test/Files.Read.All https://graph.copilot-mcp.test/Sites.Read.All"
 
 
-class Person:
-    """Somebody at the host: answers its questions and, where told to, approves in the browser."""
-
-    def __init__(self, simulator: Simulator) -> None:
-        self.simulator = simulator
-        self.acts: list[str] = ["approve", "accept"]
-        self.asked: list[Any] = []
-        self.decided = anyio.Event()
-        self.decided_codes: set[str] = set()
-        self.both_asked = anyio.Event()
-        self.services: list[GraphServices] = []
-
-    def decide(self, code: str, user: str | None = "adele") -> None:
-        self.simulator.approve(code, user) if user else self.simulator.decline(code)
-        self.decided_codes.add(code)
-        self.decided.set()
-
-    async def sleep(self, seconds: float) -> None:
-        """Between two polls: until the person has decided."""
-        await self.decided.wait()
-
-    async def __call__(self, context: Any, params: Any) -> ElicitResult:
-        self.asked.append(params)
-        for act in self.acts:
-            if act in ("approve", "refuse"):
-                code = code_in(params.message)
-                if code not in self.decided_codes:
-                    self.decide(code, "adele" if act == "approve" else None)
-            elif act == "both":
-                if len(self.asked) == 2:
-                    self.both_asked.set()
-                await self.both_asked.wait()
-            elif act == "never":
-                await anyio.sleep_forever()
-            elif act == "fail":
-                raise MCPError(-32601, "no such method")
-            else:
-                return ElicitResult(action=act)
-        raise AssertionError
-
-
 def code_in(text: str) -> str:
     found = re.search(r"code ([A-Z]{9})\b", text)
     assert found, text
@@ -76,33 +32,7 @@ def facts(result: Any) -> dict[str, Any]:
     return dict((result.meta or {})["copilot-mcp/error"])
 
 
-@pytest.fixture
-def person(simulator: Simulator) -> Person:
-    return Person(simulator)
-
-
-@pytest.fixture
-async def open_client(
-    simulator: Simulator, settings: Settings, era: Any, in_process: Any, person: Person
-) -> AsyncIterator[Callable[..., Any]]:
-    """Opens a client of a server where nobody is signed in; `asks` says whether the host can open pages."""
-    async with AsyncExitStack() as stack:
-
-        async def opened(*, asks: bool, wait_s: float = 30.0) -> Client:
-            tenant = in_process(simulator, signs_in=False)
-            services = GraphServices(settings, tenant, sleep=person.sleep, sign_in_wait_s=wait_s)
-            await stack.enter_async_context(services)
-            person.services.append(services)
-            server = build_server(services, settings, person=services.person)
-            client: Client = await stack.enter_async_context(
-                Client(server, mode=era, elicitation_callback=person if asks else None)
-            )
-            return client
-
-        yield opened
-
-
-async def until_waiting(person: Person, calls: int) -> None:
+async def until_waiting(person: Any, calls: int) -> None:
     """Until this many calls wait for the person at the server; the sign-in has to be alive."""
     with anyio.fail_after(10):
         while True:
@@ -120,7 +50,7 @@ def started(simulator: Simulator) -> list[str]:
 
 
 async def test_host_that_cannot_open_pages_shows_address_and_code_and_the_next_call_works(
-    open_client: Any, simulator: Simulator, person: Person, capsys: pytest.CaptureFixture[str]
+    open_client: Any, simulator: Simulator, person: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client = await open_client(asks=False)
     first = await client.call_tool("copilot_retrieve", QUESTION)
@@ -163,7 +93,7 @@ async def test_nothing_but_a_graph_tool_waits_for_identity(open_client: Any, sim
 
 
 async def test_host_that_opens_pages_is_asked_and_the_same_call_goes_on(
-    open_client: Any, simulator: Simulator, person: Person
+    open_client: Any, simulator: Simulator, person: Any
 ) -> None:
     client = await open_client(asks=True)
     result = await client.call_tool("copilot_retrieve", QUESTION)
@@ -185,7 +115,7 @@ async def test_host_that_opens_pages_is_asked_and_the_same_call_goes_on(
 async def test_place_that_cannot_be_told_is_left_out_and_the_answer_comes(
     simulator: Simulator,
     in_process: Any,
-    person: Person,
+    person: Any,
     era: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -216,7 +146,7 @@ async def test_place_that_cannot_be_told_is_left_out_and_the_answer_comes(
 
 
 async def test_person_who_does_not_finish_is_given_the_code_and_the_next_call_works(
-    open_client: Any, person: Person
+    open_client: Any, person: Any
 ) -> None:
     person.acts = ["accept"]
     client = await open_client(asks=True, wait_s=0.0)
@@ -231,7 +161,7 @@ async def test_person_who_does_not_finish_is_given_the_code_and_the_next_call_wo
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])
 async def test_person_who_does_not_want_to_sign_in_ends_the_attempt(
-    open_client: Any, simulator: Simulator, person: Person, action: str
+    open_client: Any, simulator: Simulator, person: Any, action: str
 ) -> None:
     person.acts = [action]
     client = await open_client(asks=True)
@@ -245,7 +175,7 @@ async def test_person_who_does_not_want_to_sign_in_ends_the_attempt(
 
 
 async def test_refusal_in_the_browser_is_said_once_and_the_call_after_it_begins_anew(
-    open_client: Any, simulator: Simulator, person: Person
+    open_client: Any, simulator: Simulator, person: Any
 ) -> None:
     client = await open_client(asks=False)
     first = facts(await client.call_tool("copilot_retrieve", QUESTION))
@@ -263,7 +193,7 @@ async def test_refusal_in_the_browser_is_said_once_and_the_call_after_it_begins_
     assert len(started(simulator)) == 2
 
 
-async def test_refusal_in_the_browser_while_the_call_waits_is_its_answer(open_client: Any, person: Person) -> None:
+async def test_refusal_in_the_browser_while_the_call_waits_is_its_answer(open_client: Any, person: Any) -> None:
     person.acts = ["refuse", "accept"]
     client = await open_client(asks=True)
     told = facts(await client.call_tool("copilot_retrieve", QUESTION))
@@ -272,7 +202,7 @@ async def test_refusal_in_the_browser_while_the_call_waits_is_its_answer(open_cl
     assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
 
 
-async def test_sixth_start_within_an_hour_is_refused(open_client: Any, simulator: Simulator, person: Person) -> None:
+async def test_sixth_start_within_an_hour_is_refused(open_client: Any, simulator: Simulator, person: Any) -> None:
     person.acts = ["decline"]
     client = await open_client(asks=True)
     results = [await client.call_tool("copilot_retrieve", QUESTION) for _ in range(6)]
@@ -289,7 +219,7 @@ async def test_sixth_start_within_an_hour_is_refused(open_client: Any, simulator
 
 
 async def test_two_tools_called_while_signed_out_share_one_code_and_both_work_after_it(
-    open_client: Any, simulator: Simulator, person: Person
+    open_client: Any, simulator: Simulator, person: Any
 ) -> None:
     client = await open_client(asks=False)
     told: list[dict[str, Any]] = []
@@ -311,7 +241,7 @@ async def test_two_tools_called_while_signed_out_share_one_code_and_both_work_af
 
 
 async def test_two_tools_that_wait_for_one_person_both_answer(
-    open_client: Any, simulator: Simulator, person: Person
+    open_client: Any, simulator: Simulator, person: Any
 ) -> None:
     person.acts = ["both", "approve", "accept"]
     client = await open_client(asks=True)
@@ -330,7 +260,7 @@ async def test_two_tools_that_wait_for_one_person_both_answer(
 
 
 async def test_sign_in_done_elsewhere_ends_the_one_in_the_host(
-    open_client: Any, settings: Settings, simulator: Simulator, person: Person
+    open_client: Any, settings: Settings, simulator: Simulator, person: Any
 ) -> None:
     client = await open_client(asks=False)
     told = facts(await client.call_tool("copilot_retrieve", QUESTION))
@@ -359,7 +289,7 @@ async def test_tenant_without_answers_gives_its_own_error(open_client: Any, simu
 
 
 async def test_server_that_stops_ends_the_pending_sign_in(
-    simulator: Simulator, settings: Settings, in_process: Any, person: Person, era: Any
+    simulator: Simulator, settings: Settings, in_process: Any, person: Any, era: Any
 ) -> None:
     async with (
         GraphServices(settings, in_process(simulator, signs_in=False), sleep=person.sleep) as services,
@@ -375,7 +305,7 @@ async def test_server_that_stops_ends_the_pending_sign_in(
 
 @pytest.mark.parametrize("era", ["legacy"], indirect=True)
 async def test_person_who_finishes_before_the_dialog_is_answered_need_not_answer_it(
-    open_client: Any, person: Person
+    open_client: Any, person: Any
 ) -> None:
     person.acts = ["approve", "never"]
     client = await open_client(asks=True)
@@ -383,14 +313,14 @@ async def test_person_who_finishes_before_the_dialog_is_answered_need_not_answer
 
 
 @pytest.mark.parametrize("era", ["legacy"], indirect=True)
-async def test_host_that_cannot_do_what_it_declared_gets_the_code_in_the_end(open_client: Any, person: Person) -> None:
+async def test_host_that_cannot_do_what_it_declared_gets_the_code_in_the_end(open_client: Any, person: Any) -> None:
     person.acts = ["fail"]
     client = await open_client(asks=True, wait_s=0.01)
     assert facts(await client.call_tool("copilot_retrieve", QUESTION))["kind"] == "sign_in_pending"
 
 
 async def test_call_that_is_cancelled_takes_the_sign_in_with_it(
-    open_client: Any, simulator: Simulator, person: Person
+    open_client: Any, simulator: Simulator, person: Any
 ) -> None:
     person.acts = ["accept"]
     client = await open_client(asks=True)
@@ -403,7 +333,7 @@ async def test_call_that_is_cancelled_takes_the_sign_in_with_it(
 
 
 async def test_call_that_is_cancelled_leaves_the_sign_in_to_another_that_waits(
-    open_client: Any, simulator: Simulator, person: Person
+    open_client: Any, simulator: Simulator, person: Any
 ) -> None:
     person.acts = ["both", "accept"]
     client = await open_client(asks=True)
@@ -432,7 +362,7 @@ async def test_call_that_is_cancelled_leaves_the_sign_in_to_another_that_waits(
 
 
 async def test_person_who_declines_one_call_leaves_the_sign_in_to_another_that_waits(
-    open_client: Any, simulator: Simulator, person: Person
+    open_client: Any, simulator: Simulator, person: Any
 ) -> None:
     client = await open_client(asks=True)
     declined = anyio.Event()
@@ -474,46 +404,3 @@ async def test_no_tool_takes_a_code_or_a_page_as_input(open_client: Any) -> None
     for tool in (await client.list_tools()).tools:
         collect(tool.input_schema)
     assert [name for name in names if re.search(r"code|verification|token|redirect", name, re.IGNORECASE)] == []
-
-
-async def test_turn_that_was_refused_is_not_sent_again_by_a_sign_in(
-    open_client: Any, simulator: Simulator, person: Person
-) -> None:
-    client = await open_client(asks=True)
-    asked = {"message": "How long is parental leave?"}
-    begun = await client.call_tool("copilot_chat", asked)
-    asked["conversationId"] = begun.structured_content["conversationId"]
-    simulator.faults.add("unauthorized", operation="chatOverStream")
-    simulator.faults.add("entra_error", operation="token", value=50173)
-    before = simulator.turns_recorded
-    simulator.clear_trace()
-    refused = facts(await client.call_tool("copilot_chat", asked))
-    assert (refused["kind"], len(person.asked)) == ("session_revoked", 1)
-    assert (simulator.received["chatOverStream"], simulator.turns_recorded) == (1, before)
-    simulator.faults.clear()
-    again = await client.call_tool("copilot_chat", asked)
-    assert not again.is_error
-    assert simulator.received["chatOverStream"] == 2
-
-
-@pytest.mark.parametrize(
-    ("spec", "read"),
-    [
-        ("stream_error,status=401", 1),
-        ("wrapped_refusal@chatOverStream,status=401", 1),
-        ("unauthorized@chatOverStream,times=always", 0),
-    ],
-)
-async def test_turn_that_was_sent_leads_to_no_sign_in_and_no_second_turn(
-    open_client: Any, simulator: Simulator, person: Person, spec: str, read: int
-) -> None:
-    client = await open_client(asks=True)
-    asked = {"message": "How long is parental leave?"}
-    begun = await client.call_tool("copilot_chat", asked)
-    asked["conversationId"] = begun.structured_content["conversationId"]
-    simulator.faults.add_spec(spec)
-    simulator.clear_trace()
-    told = facts(await client.call_tool("copilot_chat", asked))
-    assert (told["kind"] == "back_end_refused") is bool(read)
-    statuses = [entry["status"] for entry in simulator.trace if entry["operation"] == "chatOverStream"]
-    assert (len(person.asked), len([status for status in statuses if status != 401])) == (1, read)
