@@ -169,7 +169,8 @@ def test_signed_out_is_answered_within_a_second_and_the_server_lives_on(start: C
         assert answer["result"]["isError"]
         assert answer["result"]["content"][0]["text"] == (
             "Nobody is signed in to Microsoft 365. A sign-in cannot be started: login.microsoftonline.com cannot be "
-            "reached. Check the network and the proxy. [offline]"
+            "reached. Check the network and the proxy. The person can also run `copilot-mcp login` in a terminal. "
+            "[offline]"
         )
     assert server.popen.poll() is None
 
