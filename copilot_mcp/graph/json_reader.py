@@ -15,7 +15,7 @@ UNREADABLE = (ValueError, RecursionError)
 # Raw line breaks inside a string are what some streams really send.
 DECODER = json.JSONDecoder(strict=False, parse_constant=lambda name: None)
 
-_CONTAINERS = frozenset({dict, list})  # the reader makes no others
+_CONTAINERS = frozenset({dict, list})  # the reader makes no others; looked up quicker than compared twice
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
@@ -56,7 +56,7 @@ def checked(value: Any, text: str) -> Any:
     Raises:
         JsonLimitError: It is too deep.
     """
-    if text.count("{") + text.count("[") > DEPTH_CAP:
+    if isinstance(value, dict | list):  # walking what was read is quicker than counting brackets in its text
         _check_depth(value)
     # Looking for one character is many times quicker than for three, and most texts have no escapes.
     return _mended(value) if "\\" in text and ("\\ud" in text or "\\uD" in text) else value
