@@ -56,7 +56,7 @@ def checked(value: Any, text: str) -> Any:
     Raises:
         JsonLimitError: It is too deep.
     """
-    if isinstance(value, dict | list):  # walking what was read is quicker than counting brackets in its text
+    if type(value) in _CONTAINERS:  # walking what was read is quicker than counting brackets in its text
         _check_depth(value)
     # Looking for one character is many times quicker than for three, and most texts have no escapes.
     return _mended(value) if "\\" in text and ("\\ud" in text or "\\uD" in text) else value
