@@ -88,8 +88,10 @@ def test_a_thread_that_ends_after_its_event_loop_is_no_fault() -> None:
             await in_daemon_thread(block)
 
     anyio.run(give_up)
+    assert ours[0].is_alive()
     release.set()
-    ours[0].join()
+    ours[0].join()  # an error in the thread would fail the test: warnings are errors
+    assert not ours[0].is_alive()
 
 
 async def test_a_thread_gives_its_value_or_its_error() -> None:
