@@ -448,7 +448,7 @@ def test_simulate_refuses_a_fault_it_does_not_know_and_lists_what_there_is(run: 
 
 def test_simulate_says_how_it_will_misbehave(home: Path) -> None:
     faults = ["--fault", "throttled@retrieval,times=2", "--fault", "trickle", "--fault", "html,times=always"]
-    command = [sys.executable, "-m", "copilot_mcp", "simulate", "--port", "0", *faults]
+    command = [sys.executable, "-P", "-m", "copilot_mcp", "simulate", "--port", "0", *faults]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said = list(itertools.takewhile(lambda line: not line.startswith("People"), process.stdout))

@@ -100,10 +100,13 @@ def test_the_suite_fails_where_a_secret_is_printed_or_logged(tmp_path: Path) -> 
     conftest = Path(__file__).parents[1] / "conftest.py"
     (tmp_path / "conftest.py").write_text(BORROWED.format(path=str(conftest)), "utf-8")
     (tmp_path / "test_leaks.py").write_text(LEAKS, "utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-c"]
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-c"]
+
+    # The options of the run around this one are not its own.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
 
     done = subprocess.run(
-        [*command, os.devnull, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+        [*command, os.devnull, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False, env=environment
     )
 
     assert "2 failed, 1 passed" in done.stdout
