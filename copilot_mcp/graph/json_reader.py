@@ -63,7 +63,18 @@ def checked(value: Any, text: str) -> Any:
 
 
 def _check_depth(value: dict[str, Any] | list[Any]) -> None:
-    """Level by level and without a call for each member: every event of a stream passes here."""
+    """Every event of a stream passes here, and nearly all have fewer members than could be nested too deep."""
+    found: list[Any] = [value]
+    for outer in found:
+        for member in outer.values() if type(outer) is dict else outer:
+            if type(member) in _CONTAINERS:
+                found.append(member)  # and is looked at in its turn
+        if len(found) > DEPTH_CAP:
+            _check_levels(value)
+            return
+
+
+def _check_levels(value: dict[str, Any] | list[Any]) -> None:
     level: list[Any] = [value]
     for _ in range(DEPTH_CAP):
         level = [
