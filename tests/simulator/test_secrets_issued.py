@@ -100,7 +100,19 @@ def test_the_suite_fails_where_a_secret_is_printed_or_logged(tmp_path: Path) -> 
     conftest = Path(__file__).parents[1] / "conftest.py"
     (tmp_path / "conftest.py").write_text(BORROWED.format(path=str(conftest)), "utf-8")
     (tmp_path / "test_leaks.py").write_text(LEAKS, "utf-8")
-    command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-c"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pytest",
+        "-q",
+        "-rN",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        "-c",
+    ]
 
     # The options of the run around this one are not its own, nor that it may be shown in full.
     foreign = ("PYTEST_ADDOPTS", "CI", "BUILD_NUMBER")
