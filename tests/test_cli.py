@@ -1,5 +1,6 @@
 """The command line in process: what each command prints, and how it ends."""
 
+import gc
 import itertools
 import json
 import subprocess
@@ -293,6 +294,16 @@ def test_server_warns_of_a_plain_file_at_every_start_whatever_the_log_level(
 @pytest.mark.parametrize("options", [[], ["--cache", "memory"]])
 def test_server_that_keeps_nothing_in_clear_does_not_warn(run: Run, options: list[str]) -> None:
     assert run("serve", "--client-id", CLIENT, *options).stderr == ""
+
+
+def test_server_collects_no_garbage_while_it_starts_and_then_as_ever(run: Run, home: Path) -> None:
+    before = gc.get_freeze_count()
+    try:
+        assert run("serve", "--client-id", CLIENT).exit_code == 0
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()
 
 
 def test_status_of_the_simulated_tenant_cannot_be_mistaken(run: Run, home: Path) -> None:
