@@ -162,11 +162,17 @@ def _swapped(node: And, name: str) -> Node:
 
 
 def _hint(node: Node, notes: Notes) -> None:
-    if isinstance(node, (And, Or)) and len({to_kql(item).casefold() for item in node.items}) < len(node.items):
+    if isinstance(node, (And, Or)) and _repeats(node.items):
         notes.add("DUPLICATE_CLAUSE", span_of(node), "The same restriction stands twice.", normalise)
     if isinstance(node, Restriction) and _is_date_only_bound(node):
         message = "A bound without a time is read as the whole day (UTC), which is not documented."
         notes.add("DATE_ONLY_BOUND", span_of(node), message)
+
+
+def _repeats(items: tuple[Node, ...]) -> bool:
+    """Whether two items are printed alike, but for case. Only items that begin alike are printed to find out."""
+    heads = {item.property.casefold() if isinstance(item, Restriction) else type(item) for item in items}
+    return len(heads) < len(items) and len({to_kql(item).casefold() for item in items}) < len(items)
 
 
 def _is_negative(node: Node) -> bool:
