@@ -18,12 +18,14 @@ from copilot_mcp.graph.chat import (
     CopilotWebContext,
 )
 from copilot_mcp.graph.retrieval import (
+    DATA_SOURCES,
     ConnectionItem,
     DataSource,
     DataSourceConfiguration,
     ExternalItemConfiguration,
     RetrievalBody,
     SharePointEmbeddedConfiguration,
+    SourceName,
 )
 from copilot_mcp.graph.scopes import CHAT_SCOPES, RETRIEVAL_SCOPES
 
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHAT_SCOPES",
+    "DATA_SOURCES",
     "RETRIEVAL_SCOPES",
     "AnswerText",
     "ChatBody",
@@ -74,6 +77,7 @@ __all__ = [
     "RetrievalThumbnail",
     "SearchSensitivityLabelInfo",
     "SharePointEmbeddedConfiguration",
+    "SourceName",
     "StreamReader",
     "TokenReader",
     "TokenSource",

@@ -1,26 +1,26 @@
 """What the Copilot Retrieval API is sent (v1.0; thumbnails in beta)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from copilot_mcp.graph._base import GraphBody
 from copilot_mcp.graph.chat import NonBlank
 
-_DATA_SOURCES = ("sharePoint", "oneDriveBusiness", "externalItem", "sharePointEmbedded")
+SourceName = Literal["sharePoint", "oneDriveBusiness", "externalItem", "sharePointEmbedded"]
+"""A data source exactly as Graph spells it."""
+
+DATA_SOURCES: tuple[SourceName, ...] = get_args(SourceName)
 
 
 def _spelt_as_graph_does(value: Any) -> Any:
     """`SharePoint` is common in samples; Graph documents camelCase."""
     if isinstance(value, str):
-        return next((name for name in _DATA_SOURCES if name.casefold() == value.casefold()), value)
+        return next((name for name in DATA_SOURCES if name.casefold() == value.casefold()), value)
     return value
 
 
-DataSource = Annotated[
-    Literal["sharePoint", "oneDriveBusiness", "externalItem", "sharePointEmbedded"],
-    BeforeValidator(_spelt_as_graph_does),
-]
+DataSource = Annotated[SourceName, BeforeValidator(_spelt_as_graph_does)]
 """Where to look; one source a call. `sharePointEmbedded` is a preview."""
 
 

@@ -8,7 +8,8 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
 
-from copilot_mcp.tools.catalogue import SOURCES, Catalogue
+from copilot_mcp.graph import DATA_SOURCES
+from copilot_mcp.tools.catalogue import Catalogue
 
 __all__ = ["add_resources"]
 
@@ -51,7 +52,7 @@ def add_resources(server: MCPServer[Any], catalogue: Catalogue) -> None:
     def one_name(name: str) -> str:
         return _found(f"{ROOT}/names/{name}", lambda: catalogue.name(name))
 
-    for source in SOURCES:
+    for source in DATA_SOURCES:
         _add_static(server, catalogue, source)
     _add_codes(server)
     _add_completions(server, catalogue)

@@ -2,13 +2,11 @@
 
 from typing import Any
 
+from copilot_mcp.graph import DATA_SOURCES
 from copilot_mcp.settings import Settings
 from copilot_mcp.tools.names import KnownNames
 
-__all__ = ["SOURCES", "Catalogue"]
-
-SOURCES = ("sharePoint", "oneDriveBusiness", "externalItem", "sharePointEmbedded")
-"""Graph's names of the data sources that have a catalogue; a copy, so that listing them imports no language."""
+__all__ = ["Catalogue"]
 
 _OWN_PROPERTIES = {
     "externalItem": "The queryable properties of the connection's schema; give it to build_filter as connectorSchema.",
@@ -69,9 +67,9 @@ class Catalogue:
     def completions(self, argument: str, typed: str, data_source: str | None) -> list[str]:
         """What `typed` may become: names of data sources, properties or nicknames, those that begin so first."""
         if argument == "dataSource":
-            known = list(SOURCES)
+            known = list(DATA_SOURCES)
         elif argument == "property":
-            sources = [data_source] if data_source in SOURCES else SOURCES[:1]
+            sources = [data_source] if data_source in DATA_SOURCES else DATA_SOURCES[:1]
             known = [row["name"] for row in self._rows(sources[0])] + list(self._settings.allow_property)
         elif argument == "name":
             known = [name for names in self._names.current().as_dict().values() for name in names]
@@ -82,7 +80,7 @@ class Catalogue:
         return sorted(found, key=lambda value: not value.casefold().startswith(wanted))
 
     def _rows(self, data_source: str) -> list[dict[str, Any]]:
-        if data_source not in SOURCES:
+        if data_source not in DATA_SOURCES:
             _missing(data_source)
         from copilot_mcp.kql import properties_for
 

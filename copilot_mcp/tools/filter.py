@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from copilot_mcp.errors import ArgumentError
+from copilot_mcp.graph import SourceName
 from copilot_mcp.tools._tool import Tool, ToolContext, ToolResult
 
 if TYPE_CHECKING:  # the language is imported by the first call: listing the tools does not need it
@@ -16,7 +17,6 @@ if TYPE_CHECKING:  # the language is imported by the first call: listing the too
 
 __all__ = ["TOOL", "BuildFilterRequest", "BuildFilterResult", "FilterDiagnostic", "reported"]
 
-DataSource = Literal["sharePoint", "oneDriveBusiness", "externalItem", "sharePointEmbedded"]
 Operator = Literal[
     "contains",
     "equals",
@@ -62,7 +62,7 @@ class ConnectorProperty(_Arguments):
 class BuildFilterRequest(_Arguments):
     """Typed conditions, or one raw expression to check."""
 
-    data_source: DataSource = Field(description="Where the filter will be used.")
+    data_source: SourceName = Field(description="Where the filter will be used.")
     all: list[FilterCondition] | None = Field(
         None,
         description="Conditions that must all hold. sharePoint, oneDriveBusiness: Author, FileExtension, Filename, "

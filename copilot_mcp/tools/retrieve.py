@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field, JsonValue
 
 from copilot_mcp.errors import ArgumentError, AuthenticationRequiredError, CopilotMcpError, ThrottledError
-from copilot_mcp.graph import RETRIEVAL_SCOPES, DataSourceConfiguration, RetrievalBody
+from copilot_mcp.graph import RETRIEVAL_SCOPES, DataSourceConfiguration, RetrievalBody, SourceName
 from copilot_mcp.tools._tool import Tool, ToolContext
 from copilot_mcp.tools.clouds import where_offered
-from copilot_mcp.tools.filter import DataSource
 from copilot_mcp.tools.findings import RetrieveResult, requests_used, result_of
 from copilot_mcp.tools.hits import judged
 from copilot_mcp.tools.received import inert_responses
@@ -46,7 +45,7 @@ class RetrieveRequest(RetrievalBody):
         pattern=r"\S",
         description="What to find, one full specific sentence, at most 1,500 characters.",
     )
-    data_source: DataSource = Field(
+    data_source: SourceName = Field(
         description="sharePoint (sites), oneDriveBusiness (the person's files), externalItem (connectors), "
         "sharePointEmbedded (preview)."
     )

@@ -8,8 +8,8 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import PromptReference, ResourceTemplateReference
 
+from copilot_mcp import graph
 from copilot_mcp.kql import CODES, DATA_SOURCES
-from copilot_mcp.tools.catalogue import SOURCES
 
 pytestmark = pytest.mark.anyio
 
@@ -43,8 +43,8 @@ async def values(client: Client, uri: str, name: str, typed: str, **given: str) 
 
 async def test_every_data_source_has_a_listed_catalogue(client: Client) -> None:
     listed = {str(each.uri) for each in (await client.list_resources()).resources}
-    assert listed == {"copilot://filter/codes", *(f"copilot://filter/properties/{source}" for source in SOURCES)}
-    assert SOURCES == DATA_SOURCES
+    assert listed == {"copilot://filter/codes", *(f"copilot://filter/properties/{source}" for source in DATA_SOURCES)}
+    assert graph.DATA_SOURCES == DATA_SOURCES
     templates = {each.uri_template for each in (await client.list_resource_templates()).resource_templates}
     assert templates == {"copilot://filter/properties/{dataSource}", TEMPLATE, "copilot://filter/names/{name}"}
 
