@@ -101,11 +101,16 @@ def test_server_json_agrees_with_the_package() -> None:
     assert package["identifier"] == PROJECT["name"]
     assert 1 <= len(SERVER["description"]) <= 100
     serve = {str(each.envvar): each for each in commands()["serve"].params}
-    for variable in package["environmentVariables"]:
-        option = serve[variable["name"]]
-        assert variable.get("default", None) == option.to_info_dict().get("default", None)
-        if isinstance(option.type, click.Choice):
-            assert variable["choices"] == list(option.type.choices)
+    variables = {each["name"]: each for each in package["environmentVariables"]}
+    # The package is started over stdio by itself; the token is never a flag, which other users could read.
+    elsewhere = {"COPILOT_MCP_TRANSPORT", "COPILOT_MCP_HOST", "COPILOT_MCP_PORT", "COPILOT_MCP_SIMULATE_URL", "None"}
+    assert set(variables) == set(serve) - elsewhere | {"COPILOT_MCP_TOKEN"}
+    assert variables.pop("COPILOT_MCP_TOKEN")["isSecret"]
+    for name, variable in variables.items():
+        option = serve[name]
+        default = option.to_info_dict().get("default", None)
+        assert variable.get("default", None) == (None if default is None else str(default).lower())
+        assert variable.get("choices") == (list(option.type.choices) if isinstance(option.type, click.Choice) else None)
 
 
 def test_server_json_holds_only_keys_of_the_registry() -> None:
