@@ -57,6 +57,19 @@ def test_front_doors_list_what_they_offer(name: str) -> None:
     assert [public for public in module.__all__ if not hasattr(module, public)] == []
 
 
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_nothing_private_of_another_package_is_imported(path: Path) -> None:
+    package = path.relative_to(PACKAGE).parts[0]
+    imported = [
+        f"{node.module}.{name.name}"
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("copilot_mcp.") and node.level == 0
+        for name in node.names
+    ]
+    foreign = [name.split(".") for name in imported if name.split(".")[1] != package]
+    assert [parts for parts in foreign if any(part.startswith("_") for part in parts)] == []
+
+
 def public_definitions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from copilot_mcp.cli import app
 from copilot_mcp.cli._filter_input import MAX_BYTES
-from copilot_mcp.kql import CODES
+from copilot_mcp.kql.diagnostics import CODES
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 SCHEMA = [{"name": "priority", "type": "int64", "isQueryable": True, "aliases": ["prio"]}]

@@ -8,7 +8,7 @@ import pytest
 from copilot_mcp.cli import _names
 from copilot_mcp.cli._names import names_from, read_names, settings_files
 from copilot_mcp.errors import SettingsError
-from copilot_mcp.kql import NAME_KINDS
+from copilot_mcp.kql.names import NAME_KINDS
 
 WHOLE = """
 [names.sites]

@@ -14,21 +14,11 @@ from copilot_mcp.cli._filter_report import code_lines, diagnostic_lines, visible
 from copilot_mcp.cli._names import names_from
 from copilot_mcp.cli._options import allow_property_option, settings_option
 from copilot_mcp.errors import SettingsError
-from copilot_mcp.kql import (
-    DATA_SOURCES,
-    Built,
-    Condition,
-    Group,
-    Names,
-    Parsed,
-    Properties,
-    build,
-    code_table,
-    codes_page,
-    explain,
-    parse,
-    properties_for,
-)
+from copilot_mcp.kql import Condition, Group, Parsed, Properties, build, explain, parse, properties_for
+from copilot_mcp.kql.builder import Built
+from copilot_mcp.kql.codes import code_table, codes_page
+from copilot_mcp.kql.names import Names
+from copilot_mcp.kql.properties import DATA_SOURCES
 
 __all__ = ["command"]
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from . import _words as words
 from ._date_repair import meant_time
 from ._dates import canonical_date, is_relative, keyword, keyword_days, relative_days, utc
-from ._links import AddressError, is_link, linked_path
 from ._text_values import check_text
 from ._values import RawValue, is_braced_guid, read_value
 from .diagnostics import Finding, Notes
+from .links import AddressError, is_link, linked_path
 from .names import Names
 from .properties import Properties, Property
 from .tree import (

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from . import _words as words
 from ._date_repair import meant_dates
-from ._links import is_link, linked_path
 from ._values import number_literal
+from .links import is_link, linked_path
 from .properties import Properties, Property
 from .tree import (
     AnyValue,

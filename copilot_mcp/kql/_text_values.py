@@ -5,8 +5,8 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from . import _words as words
-from ._links import AddressError, is_link, linked_path
 from .diagnostics import Notes, Rewrite
+from .links import AddressError, is_link, linked_path
 from .properties import Properties, Property
 from .tree import Node, Not, Operator, Restriction, Span, TextValue, disjunction, replace, walk
 

@@ -81,7 +81,7 @@ def _add_codes(server: MCPServer[Any]) -> None:
         mime_type="text/markdown",
     )
     def codes() -> str:
-        from copilot_mcp.kql import codes_page
+        from copilot_mcp.kql.codes import codes_page
 
         return codes_page()
 

@@ -10,7 +10,7 @@ def file_address(given: str) -> str:
         AddressError: As for `direct_address`, and for a host without a path. A ValueError to whoever has not loaded
             the language.
     """
-    from copilot_mcp.kql import AddressError, direct_address
+    from copilot_mcp.kql.links import AddressError, direct_address
 
     address = direct_address(given)
     if address.count("/") < 3 or address.endswith("/"):

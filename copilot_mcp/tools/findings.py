@@ -19,7 +19,7 @@ from copilot_mcp.tools.searches import Search
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import RetrievalResponse
-    from copilot_mcp.kql import Verdict
+    from copilot_mcp.kql.evidence import Verdict
     from copilot_mcp.settings import Settings
 
 __all__ = ["AskedRequest", "RetrieveResult", "result_of"]

@@ -12,7 +12,7 @@ from copilot_mcp.tools.labels import Label, by_key, label_of
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import RetrievalHit, RetrievalResponse
-    from copilot_mcp.kql import Verdict
+    from copilot_mcp.kql.evidence import Verdict
     from copilot_mcp.tools.searches import Search
 
 __all__ = ["Extract", "Found", "Hit", "Part", "Thumbnail", "found_by", "judged"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the language is imported by the first call that needs it
-    from copilot_mcp.kql import Names
+    from copilot_mcp.kql.names import Names
 
 __all__ = ["KnownNames"]
 
@@ -37,7 +37,7 @@ class KnownNames:
 
     def current(self) -> "Names":
         """All of them now; what the settings say comes before what was seen."""
-        from copilot_mcp.kql import NAME_KINDS, Names
+        from copilot_mcp.kql.names import NAME_KINDS, Names
 
         kinds = {kind: dict(self._configured.get(kind, {})) for kind in NAME_KINDS}
         configured = {" ".join(name.split()).casefold() for name in kinds["labels"]}

@@ -14,7 +14,8 @@ from copilot_mcp.tools.filter import FilterDiagnostic, reported
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import RetrievalHit
-    from copilot_mcp.kql import Node, Parsed, Properties, Verdict
+    from copilot_mcp.kql import Node, Parsed, Properties
+    from copilot_mcp.kql.evidence import Verdict
     from copilot_mcp.tools._tool import ToolContext
 
 __all__ = ["Honoured", "Scope", "checked_scope"]
@@ -37,7 +38,7 @@ class Scope:
 
     def metadata(self, asked: Sequence[str] | None) -> list[str] | None:
         """The properties to ask the service for: those the caller wants, then those that hits are judged by."""
-        from copilot_mcp.kql import asked_for_proof
+        from copilot_mcp.kql.evidence import asked_for_proof
 
         known = {name.casefold() for name in asked or ()}
         proof = [name for name in asked_for_proof(self.tree, self.properties) if name.casefold() not in known]
@@ -45,7 +46,7 @@ class Scope:
 
     def judge(self, hit: "RetrievalHit") -> "Verdict":
         """Where the hit lies, as far as it tells."""
-        from copilot_mcp.kql import verdict
+        from copilot_mcp.kql.evidence import verdict
 
         metadata = dict(hit.resource_metadata)
         label = hit.sensitivity_label.sensitivity_label_id if hit.sensitivity_label else None

@@ -8,20 +8,9 @@ from datetime import datetime
 
 import pytest
 
-from copilot_mcp.kql import (
-    CODES,
-    CodeEntry,
-    Condition,
-    Diagnostic,
-    Group,
-    Properties,
-    SchemaProperty,
-    build,
-    code_table,
-    codes_page,
-    parse,
-    properties_for,
-)
+from copilot_mcp.kql import Condition, Diagnostic, Group, Properties, SchemaProperty, build, parse, properties_for
+from copilot_mcp.kql.codes import CodeEntry, code_table, codes_page
+from copilot_mcp.kql.diagnostics import CODES
 
 TYPED = {"UNREPRESENTABLE_VALUE", "BAD_CONDITION"}
 
@@ -77,9 +66,10 @@ def test_page_shows_every_entry_in_visible_characters() -> None:
 
 def test_the_rows_are_imported_only_when_asked_for() -> None:
     program = (
-        "import sys, copilot_mcp.kql as kql\n"
+        "import sys\n"
+        "from copilot_mcp.kql.codes import code_table\n"
         "before = [name for name in sys.modules if '_code_rows' in name]\n"
-        "kql.code_table()\n"
+        "code_table()\n"
         "sys.exit(bool(before) or not any('_code_rows' in name for name in sys.modules))\n"
     )
     assert subprocess.run([sys.executable, "-P", "-c", program], check=False).returncode == 0

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from copilot_mcp.kql import CODES, Diagnostic, Properties, SchemaProperty, parse, properties_for
+from copilot_mcp.kql import Diagnostic, Properties, SchemaProperty, parse, properties_for
+from copilot_mcp.kql.diagnostics import CODES
 
 GUID = "e2cf7e40-d689-41de-99ee-a423811a253c"
 SITE = "https://contoso.sharepoint.com/sites"

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from copilot_mcp.kql import SchemaProperty, asked_for_proof, parse, properties_for, verdict
+from copilot_mcp.kql import SchemaProperty, parse, properties_for
+from copilot_mcp.kql.evidence import asked_for_proof, verdict
 
 HOST = "https://contoso.sharepoint.com"
 HR1 = f"{HOST}/sites/HR1"

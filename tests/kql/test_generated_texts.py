@@ -9,18 +9,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_mcp.kql import (
-    Condition,
-    Group,
-    Node,
-    Properties,
-    SchemaProperty,
-    build,
-    explain,
-    parse,
-    properties_for,
-    walk,
-)
+from copilot_mcp.kql import Condition, Group, Node, Properties, SchemaProperty, build, explain, parse, properties_for
 from copilot_mcp.kql.tree import (
     AnyValue,
     Not,
@@ -30,6 +19,7 @@ from copilot_mcp.kql.tree import (
     TextValue,
     conjunction,
     disjunction,
+    walk,
 )
 
 NOW = datetime(2025, 6, 18, 12, tzinfo=UTC)

@@ -13,19 +13,8 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_mcp.kql import (
-    Item,
-    Node,
-    Properties,
-    SchemaProperty,
-    from_json,
-    matches,
-    normalise,
-    parse,
-    properties_for,
-    to_json,
-    to_kql,
-)
+from copilot_mcp.kql import Item, Node, Properties, SchemaProperty, matches, normalise, parse, properties_for
+from copilot_mcp.kql.printer import to_kql
 from copilot_mcp.kql.tree import (
     AnyValue,
     BoolValue,
@@ -42,6 +31,7 @@ from copilot_mcp.kql.tree import (
     conjunction,
     disjunction,
 )
+from copilot_mcp.kql.tree_json import from_json, to_json
 
 NOW = datetime(2025, 6, 18, 12, tzinfo=UTC)
 EQUALITY: tuple[Operator, ...] = (":", "=", "<>")

@@ -7,20 +7,9 @@ from typing import Any, get_args
 
 import pytest
 
-from copilot_mcp.kql import (
-    Item,
-    Node,
-    Properties,
-    explain,
-    from_json,
-    judge,
-    matches,
-    normalise,
-    parse,
-    properties_for,
-    to_json,
-    to_kql,
-)
+from copilot_mcp.kql import Item, Node, Properties, explain, matches, normalise, parse, properties_for
+from copilot_mcp.kql.match import judge
+from copilot_mcp.kql.printer import to_kql
 from copilot_mcp.kql.tree import (
     AnyValue,
     BoolValue,
@@ -37,6 +26,7 @@ from copilot_mcp.kql.tree import (
     conjunction,
     disjunction,
 )
+from copilot_mcp.kql.tree_json import from_json, to_json
 
 NEVER_IN_CANONICAL = {"IMPLICIT_OR", "IMPLICIT_AND", "IMPLICIT_OR_RANGE", "MIXED_AND_OR", "SIGN_OPERATOR"} | {
     "VALUE_GROUP",

@@ -4,7 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from copilot_mcp.kql import Item, Properties, judge, matches, parse, properties_for
+from copilot_mcp.kql import Item, Properties, matches, parse, properties_for
+from copilot_mcp.kql.match import judge
 
 ITEM = Item(
     {

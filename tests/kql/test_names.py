@@ -4,7 +4,9 @@ from datetime import datetime
 
 import pytest
 
-from copilot_mcp.kql import Built, Condition, Group, Names, Properties, build
+from copilot_mcp.kql import Condition, Group, Properties, build
+from copilot_mcp.kql.builder import Built
+from copilot_mcp.kql.names import Names
 
 HR = "https://contoso.sharepoint.com/sites/HR"
 SITE_ID = "e2cf7e40-d689-41de-99ee-a423811a253c"

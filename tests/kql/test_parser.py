@@ -2,8 +2,8 @@
 
 import pytest
 
-from copilot_mcp.kql import Properties, parse, properties_for, walk
-from copilot_mcp.kql.tree import Restriction
+from copilot_mcp.kql import Properties, parse, properties_for
+from copilot_mcp.kql.tree import Restriction, walk
 
 
 def test_valid_text_gives_tree_and_canonical_text(site: Properties) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from copilot_mcp.kql import from_json, normalise, parse, properties_for, to_json, to_kql, walk
+from copilot_mcp.kql import normalise, parse, properties_for
+from copilot_mcp.kql.printer import to_kql
 from copilot_mcp.kql.tree import (
     And,
     AnyValue,
@@ -24,7 +25,9 @@ from copilot_mcp.kql.tree import (
     conjunction,
     disjunction,
     replace,
+    walk,
 )
+from copilot_mcp.kql.tree_json import from_json, to_json
 
 A, B, C = (Restriction("Title", ":", TextValue(text)) for text in "abc")
 

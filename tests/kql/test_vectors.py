@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from copilot_mcp.kql import Item, Properties, matches, parse, to_json
+from copilot_mcp.kql import Item, Properties, matches, parse
+from copilot_mcp.kql.tree_json import to_json
 
 PropertiesOf = Callable[[dict[str, Any]], Properties]
 

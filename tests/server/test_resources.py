@@ -9,7 +9,8 @@ from mcp import Client, MCPError
 from mcp.types import PromptReference, ResourceTemplateReference
 
 from copilot_mcp import graph
-from copilot_mcp.kql import CODES, DATA_SOURCES
+from copilot_mcp.kql.diagnostics import CODES
+from copilot_mcp.kql.properties import DATA_SOURCES
 
 pytestmark = pytest.mark.anyio
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from copilot_mcp.kql import AddressError, direct_address
+from copilot_mcp.kql.links import AddressError, direct_address
 from copilot_mcp.tools.addresses import file_address
 
 HR = "https://contoso.sharepoint.com/sites/HR"

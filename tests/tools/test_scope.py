@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from copilot_mcp.kql import Item, matches, parse, properties_for, verdict
+from copilot_mcp.kql import Item, matches, parse, properties_for
+from copilot_mcp.kql.evidence import verdict
 from copilot_mcp.simulator import Simulator, Tenant
 from copilot_mcp.simulator.metadata import values_of
 from copilot_mcp.tools.filter import TOOL as FILTER_TOOL
