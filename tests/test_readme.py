@@ -91,6 +91,12 @@ def test_host_configurations_are_json_that_starts_serve() -> None:
             command.make_context("serve", entry["args"][1:], parent=context).close()
 
 
+def test_the_library_example_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(r"```python\n(.*?)\n```", README, re.DOTALL)
+    exec(block, {})
+    assert capsys.readouterr().out.splitlines() == re.findall(r"\)  # (.*)", block)
+
+
 def test_the_registry_mark_is_the_name_in_server_json() -> None:
     assert f"mcp-name: {SERVER['name']} " in README
 
