@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 from shutil import get_terminal_size
+from typing import TYPE_CHECKING
 
 import anyio
 import click
@@ -11,8 +12,13 @@ import click
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import documents_option, log_option
 from copilot_mcp.cli._simulated import load_tenant
+from copilot_mcp.errors import CopilotMcpError
 
-__all__ = ["command"]
+if TYPE_CHECKING:
+    from copilot_mcp.demo import Screen
+    from copilot_mcp.simulator import Tenant
+
+__all__ = ["command", "show"]
 
 _LIMIT_S = 120
 _WIDTH = 96
@@ -30,8 +36,7 @@ def command(question: str | None, documents: Path | None, trace: bool, log_level
     Needs no account and no network, and takes well under a minute.
     QUESTION is asked in every step instead of the demo's own questions.
     """
-    from copilot_mcp.demo import Screen, run_demo
-    from copilot_mcp.errors import CopilotMcpError
+    from copilot_mcp.demo import Screen
 
     start_logging(log_level)
     tenant = load_tenant(documents)
@@ -39,16 +44,29 @@ def command(question: str | None, documents: Path | None, trace: bool, log_level
     colour = terminal and not os.environ.get("NO_COLOR")
     screen = Screen(click.echo, colour=colour, width=line_width(get_terminal_size().columns if terminal else None))
 
+    show(screen, tenant, question, built_in=documents is None, trace=trace)
+
+
+def show(
+    screen: "Screen", tenant: "Tenant", question: str | None, *, built_in: bool, trace: bool, limit_s: float = _LIMIT_S
+) -> None:
+    """Run the demo to its end.
+
+    Raises:
+        click.ClickException: A step failed, or `limit_s` seconds were not enough; the text names the step.
+    """
+    from copilot_mcp.demo import run_demo
+
     async def run() -> None:
-        with anyio.fail_after(_LIMIT_S):
-            await run_demo(screen, tenant, question, built_in=documents is None, trace=trace)
+        with anyio.fail_after(limit_s):
+            await run_demo(screen, tenant, question, built_in=built_in, trace=trace)
 
     try:
         anyio.run(run)
     except* CopilotMcpError as group:
         raise click.ClickException(f'The demo stopped at "{screen.heading}". {_first(group)}') from None
     except* (TimeoutError, OSError) as group:
-        reason = str(_first(group)) or f"It had not ended after {_LIMIT_S} s."
+        reason = str(_first(group)) or f"It had not ended after {limit_s:g} s."
         raise click.ClickException(f'The demo stopped at "{screen.heading}". {reason}') from None
 
 

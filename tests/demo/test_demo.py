@@ -3,11 +3,13 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from copilot_mcp.cli import app
-from copilot_mcp.cli.demo import line_width
+from copilot_mcp.cli._simulated import load_tenant
+from copilot_mcp.cli.demo import line_width, show
 from copilot_mcp.demo import Screen
 
 STEPS = [
@@ -104,6 +106,13 @@ def test_a_server_that_does_not_start_ends_with_1_and_its_last_words(monkeypatch
     assert "The server did not answer (Connection closed). It said: " in sentence
     assert "encodings" in sentence
     assert "Traceback" not in result.output
+
+
+def test_a_demo_that_takes_too_long_is_ended_and_says_where_it_was() -> None:
+    screen = Screen(lambda line: None, colour=False, width=96)
+    stopped = re.escape('The demo stopped at "2. Sign in by device code". It had not ended after 0 s.')
+    with pytest.raises(click.ClickException, match=stopped):
+        show(screen, load_tenant(None), None, built_in=True, trace=False, limit_s=0)
 
 
 @pytest.mark.parametrize(("columns", "width"), [(None, 96), (200, 96), (80, 80), (10, 40), (0, 40)])
