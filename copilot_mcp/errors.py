@@ -42,10 +42,12 @@ class CopilotMcpError(Exception):
     a prompt, an answer or document text.
 
     `after_turn` says that a chat turn had been sent, or may have been: the call is not made again by itself.
+    `requests_used` counts the requests to Graph that were sent for this call, retries included; what a quota has lost.
     """
 
     kind = "error"
     after_turn = False
+    requests_used = 0
 
     def __init__(self, message: str, hint: str = "", *, kind: str | None = None) -> None:
         super().__init__(message, hint)
@@ -150,7 +152,6 @@ class GraphError(CopilotMcpError):
         code: Graph's own error code, may be empty.
         request_id: Microsoft's id for support, may be empty.
         retry_after: seconds to wait before trying again, None when unknown.
-        requests_used: requests that were sent for this call, retries counted; what a quota has lost.
         scopes: the permissions the request needed, names without prefix.
         who: who can act, `user` or `administrator`; empty where nobody in particular.
         certainty: how sure the stated reason is: `certain`, `likely` or `possible`; empty where that is no question.
@@ -177,7 +178,6 @@ class GraphError(CopilotMcpError):
         self.code = code
         self.request_id = request_id
         self.retry_after = retry_after
-        self.requests_used = 0
         self.scopes: tuple[str, ...] = ()
         self.who = ""
         self.certainty = ""

@@ -2,7 +2,8 @@
 
 A batch saves round trips, not quota: every item counts. Answers come in any order and are joined by id, without
 regard to case. An item that was throttled or met a passing fault is sent again without the others, when the wait that
-it asked for itself is over; what the others brought is kept.
+it asked for itself is over; what the others brought is kept. Where items refuse the token, it is renewed once for all
+of them, as for a single request, and only they are sent again.
 """
 
 import base64
@@ -15,11 +16,13 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from copilot_mcp.errors import CopilotMcpError, GraphError, ServiceUnavailableError
+from copilot_mcp.errors import CopilotMcpError, ServiceUnavailableError
+from copilot_mcp.graph.challenges import challenge_in
 from copilot_mcp.graph.hits import RetrievalResponse
 from copilot_mcp.graph.refusals import Answer, refusal, retry_after, stream_refusal
 from copilot_mcp.graph.retrieval import RetrievalBody
 from copilot_mcp.graph.scopes import RETRIEVAL_SCOPES
+from copilot_mcp.graph.tokens import Bearer
 from copilot_mcp.graph.transport import (
     RETRIES,
     RETRIEVAL_LIMIT_S,
@@ -42,10 +45,16 @@ Outcome: TypeAlias = RetrievalResponse | CopilotMcpError
 
 @dataclass(slots=True)
 class _Item:
-    """One retrieval on its way. `due` is the monotonic second at which it is sent again, None when it is settled."""
+    """One retrieval on its way.
+
+    Attributes:
+        bearer: the token it was sent with, which it shares with the others of its envelope.
+        due: the monotonic second at which it is sent again, None when it is settled.
+    """
 
     id: str
     body: RetrievalBody
+    bearer: Bearer
     sends: int = 0
     outcome: Outcome | None = None
     due: float | None = None
@@ -71,78 +80,147 @@ async def retrieve_batch(transport: GraphTransport, bodies: Sequence[RetrievalBo
 
     The time of one call bounds all that is sent, repetitions included; what it has no room for is not sent.
     """
-    deadline = transport.clocks.monotonic() + _BATCH.total_s
-    items = [_Item(str(number), body) for number, body in enumerate(bodies, 1)]
-    for start in range(0, len(items), ITEMS_PER_BATCH):
-        await _settle(transport, items[start : start + ITEMS_PER_BATCH], "beta" if beta else "v1.0", deadline)
-    return [_outcome(item) for item in items]
+    batch = _Batch(transport, "beta" if beta else "v1.0")
+    outcomes: list[Outcome] = []
+    for start in range(0, len(bodies), ITEMS_PER_BATCH):
+        some = bodies[start : start + ITEMS_PER_BATCH]
+        bearer = batch.bearer(some)
+        items = [_Item(str(number), body, bearer) for number, body in enumerate(some, start + 1)]
+        await batch.settle(items)
+        outcomes += map(_outcome, items)
+    return outcomes
 
 
-async def _settle(transport: GraphTransport, items: list[_Item], version: str, deadline: float) -> None:
-    """Send one batch, then each item that met a passing fault again when it is due."""
-    clocks = transport.clocks
-    await _send(transport, items, version, deadline)
-    while waiting := [item for item in items if item.due is not None]:
-        moment = min(item.due for item in waiting if item.due is not None)
-        await clocks.sleep(max(0.0, moment - clocks.monotonic()))
-        due = [item for item in waiting if item.due is not None and item.due <= moment]
-        await _send(transport, due, version, deadline)
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """The items of an envelope that refused its token, and the claims challenge of the first that had one."""
+
+    items: list[_Item]
+    token: str
+    claims: str | None
 
 
-async def _send(transport: GraphTransport, items: list[_Item], version: str, deadline: float) -> None:
-    """Send items in one envelope and give each its outcome.
+class _Batch:
+    """The envelopes of one call to one version; those that need the same permissions share a token."""
 
-    One token serves the whole envelope, so it needs the permissions of all. Where one of them was not granted, every
-    data source is asked for by itself, so that it costs no other its answer. With no time left nothing is sent.
-    """
-    if transport.clocks.monotonic() >= deadline:
+    def __init__(self, transport: GraphTransport, version: str) -> None:
+        self._transport = transport
+        self._clocks = transport.clocks
+        self._path = f"/{version}/$batch"
+        self._deadline = transport.clocks.monotonic() + _BATCH.total_s
+        self._bearers: dict[tuple[str, ...], Bearer] = {}
+
+    async def settle(self, items: list[_Item]) -> None:
+        """Send one batch, then each item that met a passing fault again when it is due."""
+        await self._send(items)
+        while waiting := [item for item in items if item.due is not None]:
+            moment = min(item.due for item in waiting if item.due is not None)
+            await self._clocks.sleep(max(0.0, moment - self._clocks.monotonic()))
+            due = [item for item in waiting if item.due is not None and item.due <= moment]
+            for bearer in {item.bearer: None for item in due}:
+                await self._send([item for item in due if item.bearer is bearer])
+
+    def bearer(self, bodies: Sequence[RetrievalBody]) -> Bearer:
+        """One token serves a whole envelope, so it needs the permissions of all."""
+        scopes = tuple(sorted({scope for body in bodies for scope in RETRIEVAL_SCOPES[body.data_source]}))
+        return self._bearers.setdefault(scopes, Bearer(self._transport.tokens, scopes))
+
+    async def _send(self, items: list[_Item]) -> None:
+        """Send items in one envelope and give each its outcome; those that refuse the token again with a new one.
+
+        All have the same bearer. With no time left nothing is sent.
+        """
+        bearer = items[0].bearer
+        refused: _Refused | None = None
+        while items:
+            try:
+                if refused is not None and not await bearer.renew(refused.token, refused.claims):
+                    return  # refused with a new token too, so that stands
+                if self._clocks.monotonic() >= self._deadline:
+                    _leave(items, renewed=refused is not None)
+                    return
+                refused = await self._send_envelope(items, bearer)
+                items = refused.items
+            except CopilotMcpError as error:
+                await self._fail(items, error)
+                return
+
+    async def _fail(self, items: list[_Item], error: CopilotMcpError) -> None:
+        """Give the error of an envelope to its items.
+
+        Where a permission was not granted, every data source is asked for by itself, so that it costs no other its
+        answer.
+        """
         for item in items:
-            item.due = None
-        return
-    scopes = sorted({scope for item in items for scope in item.scopes})
-    try:
-        await _send_envelope(transport, items, version, scopes, deadline)
-    except CopilotMcpError as error:
+            item.sends += error.requests_used
         groups = [[item for item in items if item.scopes == wanted] for wanted in {item.scopes: None for item in items}]
         if error.kind in _CONSENT_KINDS and len(groups) > 1:
             for group in groups:
-                await _send(transport, group, version, deadline)
+                bearer = self.bearer([item.body for item in group])
+                for item in group:
+                    item.bearer = bearer
+                await self._send(group)
             return
         for item in items:
-            item.sends += error.requests_used if isinstance(error, GraphError) else 0
             item.due, item.outcome = None, error
 
+    async def _send_envelope(self, items: list[_Item], bearer: Bearer) -> _Refused:
+        envelope = {"requests": [item.request() for item in items]}
+        batch = replace(_BATCH, total_s=self._deadline - self._clocks.monotonic())
+        sent = await self._transport.send(batch, self._path, envelope, bearer.scopes, bearer=bearer)
+        answers = _by_id(sent.answer)
+        now, pause = self._clocks.monotonic(), backoff(max(item.sends for item in items), self._clocks)
+        refused = _Refused([], sent.token, None)
+        for item in items:
+            item.sends += sent.requests_used
+            answer = answers.get(item.id.casefold())
+            item.outcome, item.due = _read(item, answer, self._transport, sent), None
+            if answer is None:
+                continue
+            claims = challenge_in(answer.status, answer.headers)
+            if answer.status == 401 or claims is not None:
+                refused = replace(refused, items=[*refused.items, item], claims=refused.claims or claims)
+            wait = self._wait(answer, pause)
+            if wait is not None and item.sends <= RETRIES and now + wait < self._deadline:
+                item.due = now + wait
+        return refused
 
-async def _send_envelope(
-    transport: GraphTransport, items: list[_Item], version: str, scopes: Sequence[str], deadline: float
-) -> None:
-    envelope = {"requests": [item.request() for item in items]}
-    batch = replace(_BATCH, total_s=deadline - transport.clocks.monotonic())
-    sent = await transport.send(batch, f"/{version}/$batch", envelope, scopes)
-    answers = _by_id(sent.answer.body)
-    now, pause = transport.clocks.monotonic(), backoff(max(item.sends for item in items), transport.clocks)
-    for item in items:
-        item.sends += sent.requests_used
-        answer = answers.get(item.id.casefold())
-        item.outcome, item.due = _read(item, answer, transport, sent), None
-        if answer is None or answer.status not in _RETRIED_ITEM_STATUSES or item.sends > RETRIES:
-            continue
-        asked = retry_after(answer.headers, transport.clocks.now())
+    def _wait(self, answer: Answer, pause: float) -> float | None:
+        """Seconds until an item is sent again, `pause` where it names none; None where that does not help."""
+        if answer.status not in _RETRIED_ITEM_STATUSES:
+            return None
+        asked = retry_after(answer.headers, self._clocks.now())
         wait = pause if asked is None else asked
-        if wait <= RETRY_CEILING_S and now + wait < deadline:
-            item.due = now + wait
+        return wait if wait <= RETRY_CEILING_S else None
 
 
-def _by_id(body: Any) -> dict[str, Answer]:
-    """The answers of an envelope by id in small letters; the first of two with one id counts."""
+def _leave(items: list[_Item], *, renewed: bool) -> None:
+    """Let items be that there is no time to send: with the outcome they have, but for a refusal that is cured."""
+    for item in items:
+        item.due = None
+        if renewed:
+            item.outcome = ServiceUnavailableError(
+                "Microsoft Graph refused the token. The sign-in has been renewed, but this call had no time left for "
+                "this request.",
+                "Ask again.",
+                kind="timeout",
+            )
+
+
+def _by_id(envelope: Answer) -> dict[str, Answer]:
+    """The answers of an envelope by id in small letters; the first of two with one id counts.
+
+    An item has no `Date` of its own, so the envelope's is its.
+    """
     answers: dict[str, Answer] = {}
-    responses = body.get("responses")
+    responses = envelope.body.get("responses")
+    dated = {"date": envelope.headers["date"]} if "date" in envelope.headers else {}
     for response in responses if isinstance(responses, list) else []:
         if isinstance(response, dict) and isinstance(response.get("status"), int):
             given = response.get("headers")
             headers = given if isinstance(given, dict) else {}
             small = {str(name).casefold(): str(value) for name, value in headers.items()}
-            answer = Answer(response["status"], small, _item_body(response.get("body")))
+            answer = Answer(response["status"], dated | small, _item_body(response.get("body")))
             answers.setdefault(str(response.get("id")).casefold(), answer)
     return answers
 
@@ -171,8 +249,10 @@ def _read(item: _Item, answer: Answer | None, transport: GraphTransport, sent: S
             return response.stamped(answer.headers.get("request-id", sent.request_id), item.sends)
         except ValidationError:
             pass  # falls through to "cannot be read"; the reason would quote the body
-    access = transport.access(sent.token, RETRIEVAL_SCOPES[item.body.data_source])
-    return refusal(answer, now=transport.clocks.now(), request_id=sent.request_id, access=access)
+    access = transport.access(sent.token, item.scopes)
+    error = refusal(answer, now=transport.clocks.now(), request_id=sent.request_id, access=access)
+    error.scopes = item.scopes
+    return error
 
 
 def _no_time_left() -> CopilotMcpError:
@@ -188,6 +268,5 @@ def _outcome(item: _Item) -> Outcome:
     if isinstance(item.outcome, RetrievalResponse):
         return item.outcome.stamped(item.outcome.request_id, item.sends)
     error = copy.copy(item.outcome) or _no_time_left()
-    if isinstance(error, GraphError):
-        error.requests_used = item.sends
+    error.requests_used = item.sends
     return error

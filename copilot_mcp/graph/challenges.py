@@ -20,6 +20,11 @@ _ESCAPE = re.compile(r"\\(.)")
 _PLAIN_ALPHABET = str.maketrans("-_", "+/")
 
 
+def challenge_in(status: int, headers: Mapping[str, str]) -> str | None:
+    """The challenge of an answer; only a 401 and a 403 can have one."""
+    return claims_challenge(headers) if status in (401, 403) else None
+
+
 def claims_challenge(headers: Mapping[str, str]) -> str | None:
     """The challenge as JSON text, None where there is none that can be believed. Header names are in small letters."""
     value = headers.get("www-authenticate", "")

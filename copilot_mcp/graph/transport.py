@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from copilot_mcp.errors import GraphError, ServiceUnavailableError, SettingsError, ThrottledError
+from copilot_mcp.errors import CopilotMcpError, GraphError, ServiceUnavailableError, SettingsError, ThrottledError
 from copilot_mcp.graph.bodies import ACCEPTED_ENCODINGS, read_whole
-from copilot_mcp.graph.challenges import claims_challenge
+from copilot_mcp.graph.challenges import challenge_in
 from copilot_mcp.graph.faults import fault_error, is_untrusted_certificate, never_connected
 from copilot_mcp.graph.forbidden import Access, TokenReader
 from copilot_mcp.graph.refusals import Answer, read_answer, refusal, safe_id, stream_refusal
-from copilot_mcp.graph.tokens import TokenSource, renew_after_turn, token_renewed
+from copilot_mcp.graph.tokens import Bearer, TokenSource, renew_after_turn, token_renewed
 
 if TYPE_CHECKING:
     import httpx
@@ -110,16 +110,22 @@ class GraphTransport:
         self.root = _checked_root(root)
         self.host = urlsplit(self.root).netloc
 
-    async def send(self, operation: Operation, path: str, body: Any, scopes: Sequence[str]) -> Sent:
+    async def send(
+        self, operation: Operation, path: str, body: Any, scopes: Sequence[str], *, bearer: Bearer | None = None
+    ) -> Sent:
         """POST a JSON body and return the successful answer.
+
+        `bearer` is the token of a call that this request is one of; without it the request has one of its own.
 
         Raises:
             GraphError: Graph refused, or did not answer; `requests_used` tells what was spent.
+            CopilotMcpError: No token can be had, or none that serves after one was refused.
         """
-        call = _Call(self, operation, self._url(path), json.dumps(body).encode(), scopes)
+        bearer = bearer or Bearer(self.tokens, scopes)
+        call = _Call(self, operation, self._url(path), json.dumps(body).encode(), bearer)
         try:
             return await call.run()
-        except GraphError as error:
+        except CopilotMcpError as error:
             error.requests_used = call.sent
             raise
 
@@ -143,14 +149,15 @@ class _Call:
     """One request with its repetitions."""
 
     def __init__(
-        self, home: GraphTransport, operation: Operation, url: "httpx.URL", content: bytes, scopes: Sequence[str]
+        self, home: GraphTransport, operation: Operation, url: "httpx.URL", content: bytes, bearer: Bearer
     ) -> None:
         self.sent = 0
         self._home = home
         self._operation = operation
         self._url = url
         self._content = content
-        self._scopes = scopes
+        self._bearer = bearer
+        self._scopes = bearer.scopes
         self._clocks = home.clocks
         self._deadline = home.clocks.monotonic() + operation.total_s
         self._client_request_id = ""
@@ -158,25 +165,20 @@ class _Call:
 
     async def run(self) -> Sent:
         """Send, and send again as far as the operation allows."""
-        token = await self._home.tokens.token(self._scopes)
-        renewed = challenged = False
+        token = await self._bearer.token()
         retries = 0
         while True:
             outcome = await self._attempt(token)
             if isinstance(outcome, Sent):
                 return outcome
             error, may_repeat = outcome
-            if self._operation.on_conversation and (error.status == 401 or self._claims is not None):
-                await renew_after_turn(self._home.tokens, self._scopes, token, self._claims)
-                raise token_renewed(error)
-            if self._claims is not None and not challenged:
-                renewed = challenged = True
-                token = await self._home.tokens.token(self._scopes, rejected=token, claims=self._claims)
-                continue
-            if error.status == 401 and not renewed:
-                renewed = True
-                token = await self._home.tokens.token(self._scopes, rejected=token)
-                continue
+            if error.status == 401 or self._claims is not None:
+                if self._operation.on_conversation:
+                    await renew_after_turn(self._home.tokens, self._scopes, token, self._claims)
+                    raise token_renewed(error)
+                if await self._bearer.renew(token, self._claims):
+                    token = await self._bearer.token()
+                    continue
             wait = self._wait(error, retries)
             if not may_repeat or retries >= RETRIES or wait > RETRY_CEILING_S or wait >= self._left():
                 raise error
@@ -206,9 +208,8 @@ class _Call:
         if 200 <= status < 300 and (self._operation.streams or (isinstance(body, dict) and not body.get("error"))):
             return sent
         error = self._refusal(sent)
-        error.scopes = tuple(self._scopes)
-        if status in (401, 403):
-            self._claims = claims_challenge(sent.answer.headers)
+        error.scopes = self._scopes
+        self._claims = challenge_in(status, sent.answer.headers)
         passing = isinstance(error, ThrottledError | ServiceUnavailableError)  # a 5xx may wrap a final refusal
         unread = status < 300 and not isinstance(body, dict) and not sent.answer.is_html and not sent.answer.excess
         return error, self._operation.repeatable and passing and (status in _RETRIED_STATUSES or unread)

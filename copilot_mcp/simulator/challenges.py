@@ -1,7 +1,8 @@
 """Claims challenges of Graph: 401 for a person until a token comes that was asked for with the claims.
 
 Graph sends them only to a client that declared the capability `cp1`; another client's tokens go on working until
-they expire, as documented.
+they expire, as documented. It is the service behind an operation that evaluates access, so one challenge may concern
+one data source alone, and each item of a batch is checked by itself.
 """
 
 import base64
@@ -34,24 +35,32 @@ def challenge_header(claims: Mapping[str, Any]) -> str:
     )
 
 
-def challenge_refusal(header: str) -> GraphRefusalError:
-    """Graph's 401 that asks for more claims, with this value of `WWW-Authenticate`."""
+def challenge_refusal(header: str, status: int = 401) -> GraphRefusalError:
+    """Graph's 401 or 403 that asks for more claims, with this value of `WWW-Authenticate`."""
     message = "Continuous access evaluation resulted in challenge with result: InteractionRequired."
-    return GraphRefusalError(401, "InvalidAuthenticationToken", message, {"WWW-Authenticate": header})
+    code = "InvalidAuthenticationToken" if status == 401 else "Forbidden"
+    return GraphRefusalError(status, code, message, {"WWW-Authenticate": header})
 
 
 @dataclass(slots=True)
 class Challenge:
     """What one person's tokens lack. `met_from` is the number of the first token that had it.
 
-    `header` replaces the value of `WWW-Authenticate`; an `endless` one is never met.
+    `header` replaces the value of `WWW-Authenticate`; an `endless` one is never met. With `sources` only retrievals
+    from these data sources are challenged. The status is 401 or 403.
     """
 
     user_id: str
     claims: Mapping[str, Any]
     header: str = ""
     endless: bool = False
+    sources: frozenset[str] = frozenset()
+    status: int = 401
     met_from: int | None = None
+
+    def concerns(self, user_id: object, source: str) -> bool:
+        """Whether this person is challenged in a retrieval from `source`, empty for any other operation."""
+        return self.user_id == user_id and (not self.sources or source in self.sources)
 
     def lets_pass(self, number: int, asked: Mapping[str, Any]) -> bool:
         """Whether a token passes that was asked for with these members; the first that does opens for later ones."""
@@ -88,16 +97,16 @@ class Challenges:
             self._count += 1
             self._asked[token_id] = (self._count, {**grant.session.claims, **grant.claims})
 
-    def check(self, claims: Mapping[str, Any]) -> None:
-        """Let the token with these claims pass.
+    def check(self, claims: Mapping[str, Any], source: str = "") -> None:
+        """Let the token with these claims pass; `source` is the data source of a retrieval.
 
         Raises:
-            GraphRefusalError: 401 with the challenge.
+            GraphRefusalError: 401, or 403, with the challenge.
         """
         if "cp1" not in claims.get("xms_cc", ()):
             return
         with self._lock:
             number, asked = self._asked.get(str(claims.get("uti")), (0, {}))
             for each in self._open:
-                if each.user_id == claims.get("oid") and not each.lets_pass(number, asked):
-                    raise challenge_refusal(each.header or challenge_header(each.claims))
+                if each.concerns(claims.get("oid"), source) and not each.lets_pass(number, asked):
+                    raise challenge_refusal(each.header or challenge_header(each.claims), each.status)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from copilot_mcp.simulator.challenges import REVOKED_CLAIMS, challenge_header, challenge_refusal
 from copilot_mcp.simulator.faults import Fault
 from copilot_mcp.simulator.replies import Reply
 
@@ -34,6 +35,13 @@ def spoilt_batch(
             case "batch_item_429":
                 failed = _failed(first, refuse(429, "TooManyRequests", "Too many requests; wait and try again."))
                 failed["headers"]["Retry-After"] = fault.retry_after or "3"
+                responses[0] = failed
+            case "batch_item_401":
+                responses[0] = _failed(first, refuse(401, "InvalidAuthenticationToken", "Access token is not taken."))
+            case "batch_item_claims":
+                challenge = challenge_refusal(challenge_header(REVOKED_CLAIMS), fault.status or 401)
+                failed = _failed(first, refuse(challenge.status, challenge.code, challenge.message))
+                failed["headers"].update(challenge.headers)
                 responses[0] = failed
     reply.body = {"responses": responses}
     return reply

@@ -113,8 +113,10 @@ FAULTS: Final[Mapping[str, FaultKind]] = {
             "batch_unknown_id": "an answer with an id that nobody asked for",
             "batch_item_424": "the first item failed with 424",
             "batch_item_429": "the first item failed with 429 and its own Retry-After",
+            "batch_item_401": "the first item failed with 401, as for a token that its service no longer takes",
+            "batch_item_claims": "the first item failed with `status`, 401 or 403, and asks for claims",
         },
-        options={"batch_item_429": ("retry_after",)},
+        options={"batch_item_429": ("retry_after",), "batch_item_claims": ("status",)},
     ),
     **_stage(
         "values",

@@ -120,18 +120,17 @@ class Graph:
         if call.method != "POST":
             raise GraphRefusalError(405, "MethodNotAllowed", "The method is not allowed.", {"Allow": "POST"})
         user, claims = self._signed_in(call.authorization)
-        self.challenges.check(claims)
-        scopes = frozenset(str(claims.get("scp", "")).split())
         notes["user"] = user.key
         body = read_json(call.content)
         match call.operation:
-            case "batch":
-                reply = run_batch(body, self._item(call, user, scopes), _refuser(call.ids))
+            case "batch":  # of the token only what every operation asks of it; the rest is each item's own
+                reply = run_batch(body, self._item(call, user, claims), _refuser(call.ids))
                 order = [str(each["id"]) for each in body["requests"]]
                 return spoilt_batch(reply, self.faults.take("batch", "batch", user.key), _refuser(call.ids), order)
             case "retrieval":
-                return self._retrieve(call.version, user, scopes, body)
-        _require(scopes, CHAT_SCOPES)
+                return self._retrieve(call.version, user, claims, body)
+        self.challenges.check(claims)
+        _require(_scopes_of(claims), CHAT_SCOPES)
         match call.operation:
             case "conversations":
                 return self.chat.create(user, body)
@@ -155,19 +154,22 @@ class Graph:
             raise GraphRefusalError(401, "InvalidAuthenticationToken", str(error), challenge) from None
         return user, claims
 
-    def _retrieve(self, version: str, user: User, scopes: frozenset[str], body: Mapping[str, Any]) -> Reply:
-        _require(scopes, RETRIEVAL_SCOPES[data_source_of(body)])
+    def _retrieve(self, version: str, user: User, claims: Mapping[str, Any], body: Mapping[str, Any]) -> Reply:
+        """A retrieval, once its data source takes the token with these claims."""
+        source = data_source_of(body)
+        self.challenges.check(claims, source)
+        _require(_scopes_of(claims), RETRIEVAL_SCOPES[source])
         return self.retrieval.retrieve(user, version, body)
 
-    def _item(self, call: GraphCall, user: User, scopes: frozenset[str]) -> Callable[[Mapping[str, Any]], Reply]:
-        """A retrieval inside a batch: its own faults, scopes and refusal."""
+    def _item(self, call: GraphCall, user: User, claims: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Reply]:
+        """A retrieval inside a batch: its own faults, conditions of access, scopes and refusal."""
 
         def retrieve(body: Mapping[str, Any]) -> Reply:
             struck = self.faults.take("retrieval", "answer", user.key)
             if struck:
                 return _fault_reply(struck[0], call.ids)
             try:
-                return self._spoilt(self._retrieve(call.version, user, scopes, body), "retrieval", {"user": user.key})
+                return self._spoilt(self._retrieve(call.version, user, claims, body), "retrieval", {"user": user.key})
             except GraphRefusalError as refusal:
                 return refusal.reply(call.ids)
 
@@ -182,6 +184,10 @@ def _fault_reply(fault: Fault, ids: RequestIds) -> Reply:
 
 def _refuser(ids: RequestIds) -> Callable[[int, str, str], Reply]:
     return lambda status, code, message: GraphRefusalError(status, code, message).reply(ids)
+
+
+def _scopes_of(claims: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(str(claims.get("scp", "")).split())
 
 
 def _require(scopes: frozenset[str], needed: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from copilot_mcp.simulator.entra_errors import EntraRefusalError
 from copilot_mcp.simulator.faults import Faults
 from copilot_mcp.simulator.policies import Policy, Shown
 from copilot_mcp.simulator.refresh_tokens import Rotation
+from copilot_mcp.simulator.retrieval import RETRIEVAL_SCOPES
 from copilot_mcp.simulator.scopes import known_scopes
 from copilot_mcp.simulator.sessions import FLOWS, Flow, access_token_claims, claims_asked
 from copilot_mcp.simulator.sign_ins import DEFAULT_CLIENT_ID, SignIns
@@ -113,9 +114,12 @@ class Identity:
         number: int = 50076,
         header: str = "",
         endless: bool = False,
+        sources: Collection[str] = (),
+        status: int = 401,
     ) -> None:
-        """Graph answers this person's tokens with 401 and these claims until a token comes that was asked for with
-        them. Only tokens of a client with the capability `cp1` are challenged.
+        """Graph answers this person's tokens with `status`, 401 or 403, and these claims until a token comes that was
+        asked for with them. Only tokens of a client with the capability `cp1` are challenged; with `sources` only in
+        retrievals from these data sources.
 
         With `needs_sign_in` a refresh with the claims is refused with `number` and the claims, while one without them
         goes on. `header` replaces the value of WWW-Authenticate, for malformed ones; an `endless` challenge is never
@@ -123,11 +127,15 @@ class Identity:
 
         Raises:
             LookupError: no such user.
-            ValueError: the claims ask nothing of the access token.
+            ValueError: the claims ask nothing of the access token, no such data source, or another status.
         """
         if not access_token_claims(claims):
             raise ValueError("claims must be an object whose access_token is an object with members")
-        self.challenges.add(Challenge(self._id(user), claims, header, endless))
+        if status not in (401, 403):
+            raise ValueError("status must be 401 or 403")
+        if not RETRIEVAL_SCOPES.keys() >= set(sources):
+            raise ValueError(f"sources must be among {', '.join(RETRIEVAL_SCOPES)}")
+        self.challenges.add(Challenge(self._id(user), claims, header, endless, frozenset(sources), status))
         if needs_sign_in:
             self.require_sign_in(user, number, claims=claims, if_asked=True)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, PrivateAttr
 
-from copilot_mcp.errors import CopilotMcpError, GraphError
+from copilot_mcp.errors import CopilotMcpError
 from copilot_mcp.tools._tool import ToolResult
 from copilot_mcp.tools.advice import causes_of_nothing
 from copilot_mcp.tools.budget import estimated_tokens, within_budget
@@ -110,8 +110,6 @@ def result_of(
 
 def requests_used(outcome: "RetrievalResponse | CopilotMcpError") -> int:
     """Requests sent for one search, retries counted."""
-    if isinstance(outcome, CopilotMcpError):
-        return outcome.requests_used if isinstance(outcome, GraphError) else 0
     return outcome.requests_used
 
 

@@ -18,6 +18,8 @@ OUTCOMES = {
     "batch_unknown_id": ["answer", "answer", "answer"],
     "batch_item_424": ["service", "answer", "answer"],
     "batch_item_429": ["answer x2", "answer", "answer"],
+    "batch_item_401": ["answer x2", "answer", "answer"],
+    "batch_item_claims": ["answer x2", "answer", "answer"],
 }
 
 

@@ -18,6 +18,7 @@ TOKEN = "/organizations/oauth2/v2.0/token"
 CP1 = {"xms_cc": {"values": ["cp1"]}}
 STEP_UP = {"acrs": {"essential": True, "value": "c1"}}
 BODY = {"queryString": "travel", "dataSource": "sharePoint"}
+JSON = {"Content-Type": "application/json"}
 Starter = Callable[..., Awaitable[dict[str, Any]]]
 Asker = Callable[..., Awaitable[httpx.Response]]
 
@@ -165,6 +166,61 @@ async def test_challenges_may_be_endless_malformed_and_ended(
     )
     assert still.status_code == 401
     assert (await retrieve(tokens)).status_code == 200
+
+
+async def test_challenge_may_concern_one_data_source_of_a_batch(
+    simulator: Simulator, capable: Starter, refresh: Asker
+) -> None:
+    first = await capable()
+    simulator.identity.challenge("adele", sources=["sharePoint"], status=403)
+
+    async def statuses(tokens: dict[str, Any]) -> dict[str, tuple[int, str]]:
+        requests = [
+            {"id": source, "method": "POST", "url": "/copilot/retrieval", "headers": JSON, "body": asked}
+            for source in ("sharePoint", "oneDriveBusiness", "externalItem")
+            for asked in [{"queryString": "travel", "dataSource": source}]
+        ]
+        headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(simulator.app), base_url=GRAPH) as client:
+            answer = await client.post("/v1.0/$batch", json={"requests": requests}, headers=headers)
+            assert answer.status_code == 200
+            created = await client.post("/beta/copilot/conversations", json={}, headers=headers)
+            assert created.status_code == 201
+        return {
+            each["id"]: (each["status"], each["headers"].get("WWW-Authenticate", "")[:6])
+            for each in answer.json()["responses"]
+        }
+
+    assert await statuses(first) == {
+        "sharePoint": (403, "Bearer"),
+        "oneDriveBusiness": (200, ""),
+        "externalItem": (200, ""),
+    }
+    assert set((await statuses((await refresh(first, STEP_UP)).json())).values()) == {(200, "")}
+
+
+async def test_every_item_of_a_batch_is_challenged_by_itself(
+    simulator: Simulator, capable: Starter, sign_in: Starter
+) -> None:
+    simulator.identity.challenge("adele")
+
+    async def post(tokens: dict[str, Any]) -> httpx.Response:
+        item = {"id": "1", "method": "POST", "url": "/copilot/retrieval", "headers": JSON, "body": BODY}
+        headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(simulator.app), base_url=GRAPH) as client:
+            return await client.post("/v1.0/$batch", json={"requests": [item, item | {"id": "2"}]}, headers=headers)
+
+    challenged, taken = await post(await capable()), await post(await sign_in())
+    assert [
+        (answer.status_code, [each["status"] for each in answer.json()["responses"]]) for answer in (challenged, taken)
+    ] == [(200, [401, 401]), (200, [200, 200])]
+    assert (await post({"access_token": "no token"})).status_code == 401
+
+
+@pytest.mark.parametrize("options", [{"status": 400}, {"sources": ["mail"]}, {"sources": "sharePoint"}])
+def test_challenge_of_another_form_is_refused(simulator: Simulator, options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        simulator.identity.challenge("adele", **options)
 
 
 async def test_claims_challenge_can_be_asked_for_as_a_fault(

@@ -293,12 +293,15 @@ async def batch(graph: httpx.AsyncClient, names: Sequence[str] = ("1", "2", "3")
         ("batch_unknown_id", [("nobody-asked", 200), ("1", 200), ("2", 200), ("3", 200)]),
         ("batch_item_424", [("1", 424), ("2", 200), ("3", 200)]),
         ("batch_item_429", [("1", 429), ("2", 200), ("3", 200)]),
+        ("batch_item_401", [("1", 401), ("2", 200), ("3", 200)]),
+        ("batch_item_claims", [("1", 401), ("2", 200), ("3", 200)]),
+        ("batch_item_claims,status=403", [("1", 403), ("2", 200), ("3", 200)]),
     ],
 )
 async def test_a_batch_answer_is_spoilt(
     graph: httpx.AsyncClient, simulator: Simulator, name: str, expected: list[tuple[str, int]]
 ) -> None:
-    simulator.faults.add(name)
+    simulator.faults.add_spec(name)
     assert await batch(graph) == expected
     assert sorted(await batch(graph)) == [("1", 200), ("2", 200), ("3", 200)]
 
