@@ -15,6 +15,7 @@ MAX_ENTRIES: Final = 1_000
 MAX_EXCHANGES: Final = 200
 _HARMLESS: Final = frozenset(
     {
+        "claims",
         "client_id",
         "error",
         "error_codes",

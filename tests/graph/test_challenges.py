@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from copilot_mcp.errors import PermissionDeniedError
+from copilot_mcp.errors import AuthenticationRequiredError, PermissionDeniedError
 from copilot_mcp.graph import RetrievalBody
 from copilot_mcp.graph.challenges import claims_challenge
 from copilot_mcp.graph.refusals import read_answer
@@ -120,3 +120,12 @@ async def test_malformed_challenge_is_a_plain_rejection(wire: Any, replies: Any)
     async with wire.open(replies(refused(401, "!!!"), HITS)) as graph:
         await graph.retrieve(BODY)
     assert wire.tokens.claims == [None, None]
+
+
+@pytest.mark.anyio
+async def test_request_counts_also_where_no_new_token_can_be_had(wire: Any, replies: Any) -> None:
+    wire.tokens.fails = AuthenticationRequiredError("Conditions changed.", kind="reauth_required")
+    async with wire.open(replies(refused(401))) as graph:
+        with pytest.raises(AuthenticationRequiredError) as caught:
+            await graph.retrieve(BODY)
+    assert (caught.value.requests_used, len(wire.requests)) == (1, 1)

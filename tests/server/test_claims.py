@@ -39,6 +39,11 @@ def claims_of_sign_ins(simulator: Simulator) -> list[Any]:
     return [{name: value for name, value in each.items() if name != "xms_cc"} for each in asked]
 
 
+def graph_requests(simulator: Simulator) -> dict[str, int]:
+    """What Graph received, by operation."""
+    return {name: count for name, count in simulator.received.items() if name != "token"}
+
+
 def items_sent(simulator: Simulator) -> list[list[str]]:
     """The data sources of each batch."""
     return [
@@ -58,8 +63,8 @@ async def test_challenged_start_of_a_conversation_is_renewed_in_silence_and_the_
     simulator.clear_trace()
     simulator.identity.challenge("adele", status=status)
     turns, refreshes = simulator.turns_recorded, simulator.identity.refreshes("adele")
-    assert answered(await client.call_tool("copilot_chat", ASKED))["text"]
-    assert simulator.received == {"conversations": 2, OPERATIONS[chat]: 1}
+    assert answered(await client.call_tool("copilot_chat", ASKED))["answer"]
+    assert graph_requests(simulator) == {"conversations": 2, OPERATIONS[chat]: 1}
     assert (simulator.turns_recorded, simulator.identity.refreshes("adele")) == (turns + 1, refreshes + 1)
 
 
@@ -79,11 +84,11 @@ async def test_challenged_turn_is_not_sent_again_and_asking_again_works(
         f"Microsoft Graph refused the token ({status}), so the question was not taken. The sign-in has been renewed. "
         "Ask again."
     )
-    assert (simulator.received, simulator.turns_recorded) == ({OPERATIONS[chat]: 1}, turns)
+    assert (graph_requests(simulator), simulator.turns_recorded) == ({OPERATIONS[chat]: 1}, turns)
     assert simulator.identity.refreshes("adele") == refreshes + 1
 
-    assert answered(await client.call_tool("copilot_chat", asked))["text"]
-    assert (simulator.received, simulator.turns_recorded) == ({OPERATIONS[chat]: 2}, turns + 1)
+    assert answered(await client.call_tool("copilot_chat", asked))["answer"]
+    assert (graph_requests(simulator), simulator.turns_recorded) == ({OPERATIONS[chat]: 2}, turns + 1)
     assert simulator.identity.refreshes("adele") == refreshes + 1
 
 
@@ -97,10 +102,10 @@ async def test_endless_challenge_of_turns_costs_one_turn_and_one_refresh_a_call(
     simulator.identity.challenge("adele", endless=True)
     refreshes = simulator.identity.refreshes("adele")
     assert [facts(await client.call_tool("copilot_chat", asked))["kind"] for _ in range(2)] == ["token_renewed"] * 2
-    assert simulator.received == {OPERATIONS[chat]: 2}
+    assert graph_requests(simulator) == {OPERATIONS[chat]: 2}
     assert simulator.identity.refreshes("adele") == refreshes + 2
     simulator.identity.end_challenges()
-    assert answered(await client.call_tool("copilot_chat", asked))["text"]
+    assert answered(await client.call_tool("copilot_chat", asked))["answer"]
 
 
 async def test_start_that_needs_the_person_is_asked_for_once_where_the_host_opens_pages(
@@ -111,11 +116,25 @@ async def test_start_that_needs_the_person_is_asked_for_once_where_the_host_open
     simulator.clear_trace()
     simulator.identity.challenge("adele", needs_sign_in=True)
     turns = simulator.turns_recorded
-    assert answered(await client.call_tool("copilot_chat", ASKED))["text"]
+    assert answered(await client.call_tool("copilot_chat", ASKED))["answer"]
     assert (len(person.asked), claims_of_sign_ins(simulator)) == (2, [STEP_UP])
-    assert person.asked[1].message.startswith("Your organisation asks for another proof")
+    assert person.asked[1].message.startswith("The saved sign-in needs an additional verification.")
     assert (simulator.received["chatOverStream"], simulator.turns_recorded) == (1, turns + 1)
-    assert answered(await client.call_tool("copilot_chat", ASKED))["text"]
+    assert answered(await client.call_tool("copilot_chat", ASKED))["answer"]
+    assert len(person.asked) == 2
+
+
+async def test_challenge_that_not_even_a_sign_in_meets_asks_for_one_and_no_more(
+    open_client: Any, simulator: Simulator, person: Any
+) -> None:
+    client = await open_client(asks=True)
+    await begun(client)
+    simulator.clear_trace()
+    simulator.identity.challenge("adele", endless=True)
+    assert facts(await client.call_tool("copilot_chat", ASKED))["kind"] == "reauth_required"
+    assert (len(person.asked), "chatOverStream" in simulator.received) == (2, False)
+    simulator.identity.end_challenges()
+    assert answered(await client.call_tool("copilot_chat", ASKED))["answer"]
     assert len(person.asked) == 2
 
 
@@ -134,7 +153,7 @@ async def test_start_that_needs_the_person_says_so_where_the_host_cannot_and_the
     }
     assert len({facts(each)["userCode"] for each in told}) == 1
     person.decide(facts(told[0])["userCode"])
-    assert (await until_answered(client, "copilot_chat", ASKED))["text"]
+    assert (await until_answered(client, "copilot_chat", ASKED))["answer"]
     assert claims_of_sign_ins(simulator) == [STEP_UP]
     assert (simulator.received["chatOverStream"], simulator.turns_recorded) == (1, turns + 1)
 
@@ -168,7 +187,7 @@ async def test_turn_that_needs_the_person_is_left_and_the_next_call_signs_in_onc
         pending = facts(await client.call_tool("copilot_chat", asked))
         assert pending["kind"] == "sign_in_pending"
         person.decide(pending["userCode"])
-    assert (await until_answered(client, "copilot_chat", asked))["text"]
+    assert (await until_answered(client, "copilot_chat", asked))["answer"]
     assert (simulator.received["chatOverStream"], simulator.turns_recorded) == (2, turns + 1)
     assert (claims_of_sign_ins(simulator), len(person.asked)) == ([STEP_UP], pages + asks)
 
