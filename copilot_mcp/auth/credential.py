@@ -33,7 +33,8 @@ from copilot_mcp.auth.refusals import conditions_changed, may_pass, refusal_erro
 from copilot_mcp.auth.renewal import OPENID_SCOPES, check_person, erased, renewed, with_tokens_of
 from copilot_mcp.auth.sign_in_cache import SignInCache
 from copilot_mcp.auth.token_facts import TokenFacts, read_facts
-from copilot_mcp.auth.token_memory import FRESH_S, HeldToken, TokenMemory, valid_claims
+from copilot_mcp.auth.token_memory import FRESH_S, HeldToken, TokenMemory
+from copilot_mcp.claims import believed_claims
 from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError, CopilotMcpError
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ class Credential:
         asked = self._entra.asked.by(account.tenant_id, names)
         answer, after = self._entra.refresh(before, account, asked.scopes, claims)
         if "error" in answer:
-            self._memory.keep_claims(valid_claims(answer.get("claims")))
+            self._memory.keep_claims(believed_claims(answer.get("claims")))
             new = names - frozenset(account.scopes) or names  # what is granted is not what is missing
             error = refusal_error(answer, self._entra.asked.by(account.tenant_id, new))
             vague = isinstance(error, AuthenticationRequiredError) and not error.code.startswith("AADSTS")

@@ -13,13 +13,14 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
 import httpx
 from anyio import from_thread
+
+from copilot_mcp.http_dates import read_http_date
 
 __all__ = ["AuthorityFaultError", "MsalHttp", "MsalResponse"]
 
@@ -232,10 +233,10 @@ class MsalHttp:
 
     def _watch_clock(self, headers: httpx.Headers) -> None:
         """Warn once when this computer's clock is so wrong that tokens will be refused."""
-        there = _http_date(headers.get("date", ""))
+        there = read_http_date(headers.get("date", ""))
         if there is None:
             return
-        apart = there - self._clock()
+        apart = there.timestamp() - self._clock()
         known, self.skew_minutes = self.skew_minutes, round(apart / 60) if abs(apart) > MAX_CLOCK_SKEW_S else 0
         if self.skew_minutes and not known:
             minutes = abs(self.skew_minutes)
@@ -268,15 +269,8 @@ def _retry_after(headers: httpx.Headers, now: float) -> float | None:
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return min(float(value[:6]), 3600.0)
-    there = _http_date(value)
-    return None if there is None else min(max(there - now, 0.0), 3600.0)
-
-
-def _http_date(value: str) -> float | None:
-    try:
-        return parsedate_to_datetime(value).timestamp() if value else None
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+    there = read_http_date(value)
+    return None if there is None else min(max(there.timestamp() - now, 0.0), 3600.0)
 
 
 def _fault_kind(error: BaseException) -> str:

@@ -4,7 +4,6 @@ Everything is tied to the cache's stamp, so that a sign-in or sign-out of any pr
 """
 
 import copy
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,7 +11,7 @@ from copilot_mcp.auth.answers import Account
 from copilot_mcp.auth.refusals import NoAnswerError, may_pass
 from copilot_mcp.errors import CopilotMcpError
 
-__all__ = ["FRESH_S", "HeldToken", "TokenMemory", "valid_claims"]
+__all__ = ["FRESH_S", "HeldToken", "TokenMemory"]
 
 FRESH_S = 300.0
 """A token with less left is renewed, as MSAL does."""
@@ -25,9 +24,6 @@ LOOP_MEMORY_S = 300.0
 
 CLAIMS_MEMORY_S = 900.0
 """How long claims wait for the sign-in that satisfies them."""
-
-MAX_CLAIMS = 8192
-"""Characters of a claims challenge."""
 
 _LOCAL_KINDS = ("signed_out", "cache_unsafe", "cache_locked", "cache_reset", "cache_shut")
 """Refusals that cost Entra nothing, and that the person may have cured a moment later."""
@@ -119,15 +115,3 @@ class TokenMemory:
         self._refused.clear()
         self._claims = None
         self._account = None
-
-
-def valid_claims(text: object) -> str | None:
-    """The JSON text of a claims challenge, None unless it is an object whose `access_token` is one."""
-    if not isinstance(text, str) or len(text) > MAX_CLAIMS:
-        return None
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    fits = isinstance(document, dict) and isinstance(document.get("access_token"), dict)
-    return json.dumps(document) if fits else None

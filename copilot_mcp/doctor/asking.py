@@ -4,10 +4,11 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import anyio
+
+from copilot_mcp.http_dates import read_http_date
 
 if TYPE_CHECKING:
     import httpx
@@ -83,8 +84,12 @@ async def ask(
                 await response.aclose()
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
         return _why(error)
-    content_type, date = response.headers.get("content-type", "").lower(), _date(response.headers.get("date", ""))
-    return Answer(response.status_code, content_type, date, halfway, took, issuer, body)
+    content_type, date = (
+        response.headers.get("content-type", "").lower(),
+        read_http_date(response.headers.get("date", "")),
+    )
+    there = None if date is None else date.timestamp()
+    return Answer(response.status_code, content_type, there, halfway, took, issuer, body)
 
 
 async def _beginning(response: "httpx.Response") -> bytes:
@@ -96,13 +101,6 @@ async def _beginning(response: "httpx.Response") -> bytes:
         if len(body) >= MAX_BODY:
             break
     return bytes(body[:MAX_BODY])
-
-
-def _date(value: str) -> float | None:
-    try:
-        return parsedate_to_datetime(value).timestamp() if value else None
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def _issuer(response: "httpx.Response") -> str:

@@ -7,8 +7,7 @@ exception is a 5xx that wraps the refusal of the service behind it and names tha
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from copilot_mcp.errors import (
@@ -22,6 +21,7 @@ from copilot_mcp.errors import (
 from copilot_mcp.graph.faults import try_later
 from copilot_mcp.graph.forbidden import Access, Reason, is_forbidden, reason_of_403, reason_of_token
 from copilot_mcp.graph.json_reader import JsonLimitError, read_json
+from copilot_mcp.http_dates import read_http_date
 
 RETRY_AFTER_CAP_S = 86_400.0
 """A service that asks for more than a day has made a mistake, and nobody waits longer in one sitting."""
@@ -79,19 +79,11 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     value = headers.get("retry-after", "").strip()
     if _NUMBER.fullmatch(value):
         return min(float(value), RETRY_AFTER_CAP_S)
-    moment = _http_date(value)
+    moment = read_http_date(value)
     if moment is None:
         return None
-    seconds = (moment - (_http_date(headers.get("date", "")) or now)).total_seconds()
+    seconds = (moment - (read_http_date(headers.get("date", "")) or now)).total_seconds()
     return min(max(0.0, seconds), RETRY_AFTER_CAP_S)
-
-
-def _http_date(value: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(value)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):  # what odd dates were seen to raise
-        return None
 
 
 def refusal(
@@ -220,11 +212,8 @@ def _meaning_of_wrapped_401(on_conversation: bool) -> _Meaning:
 
 def _minutes_apart(date: str, now: datetime) -> int:
     """How far this computer's clock is from that of the answer; 0 below six minutes, or where it is not known."""
-    try:
-        there = parsedate_to_datetime(date)
-    except ValueError:
-        return 0
-    apart = abs((there if there.tzinfo else there.replace(tzinfo=UTC)) - now).total_seconds()
+    there = read_http_date(date)
+    apart = abs(there - now).total_seconds() if there is not None else 0.0
     return round(apart / 60) if apart > MAX_CLOCK_SKEW_S else 0
 
 
