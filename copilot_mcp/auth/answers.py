@@ -14,10 +14,12 @@ from copilot_mcp.auth.clouds import Cloud
 from copilot_mcp.auth.identifiers import is_guid
 from copilot_mcp.errors import AuthenticationError
 
-__all__ = ["CONSUMERS_TENANT", "Account", "Grant", "is_token", "person_of", "read_grant"]
+__all__ = ["CONSUMERS_TENANT", "Account", "Grant", "is_token", "person_of", "read_grant", "without_stumbles"]
 
 _MAX_TOKEN = 65_536
 _MAX_LIFE_S = 90 * 24 * 3600
+_TIMES = ("expires_in", "ext_expires_in", "expires_on", "refresh_in")
+_LATEST = 10**11
 _HEADER_SAFE = re.compile(r"[!-~]+")
 _SCOPE = re.compile(r"[!-~]{1,200}")
 CONSUMERS_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
@@ -80,6 +82,33 @@ def unreadable(what: str) -> AuthenticationError:
     )
 
 
+def without_stumbles(answer: Mapping[str, Any], asked: str = "") -> dict[str, Any]:
+    """A token answer without what MSAL would stumble over as a whole, and so lose the new refresh token in it.
+
+    A time may be a number or one in text, as older endpoints of Entra write it; any other is left out, and
+    `read_grant` misses it. Where no scopes are named they are those `asked` for (RFC 6749, 5.1); an access token
+    whose scopes cannot be read is of no use and left out.
+    """
+    kept = dict(answer)
+    for name in _TIMES:
+        if name in kept:
+            value = _whole_number(kept.pop(name))
+            kept |= {} if value is None else {name: value}
+    scope = kept.get("scope")
+    if not isinstance(scope, str):
+        kept["scope"] = asked if scope is None else ""
+        if scope is not None:
+            kept.pop("access_token", None)
+    return kept
+
+
+def _whole_number(value: object) -> int | None:
+    """A number of seconds, be it in text; None where it is none that anybody can mean."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:20])
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LATEST else None
+
+
 def read_grant(answer: Mapping[str, Any], cloud: Cloud, asked: frozenset[str]) -> Grant:
     """The token in an answer that holds no `error`.
 
@@ -89,10 +118,10 @@ def read_grant(answer: Mapping[str, Any], cloud: Cloud, asked: frozenset[str]) -
         AuthenticationError: The answer is not a usable token (`bad_answer`), or the token works only for a device's
             key that this program does not have (`token_protection`).
     """
-    token, life_s = answer.get("access_token"), answer.get("expires_in")
+    token, life_s = answer.get("access_token"), _whole_number(answer.get("expires_in"))
     if not isinstance(token, str) or not is_token(token):
         raise unreadable("no token")
-    if not isinstance(life_s, int) or isinstance(life_s, bool) or not 0 < life_s <= _MAX_LIFE_S:
+    if life_s is None or not 0 < life_s <= _MAX_LIFE_S:
         raise unreadable("no usable lifetime")
     kind = answer.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":

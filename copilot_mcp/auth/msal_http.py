@@ -2,7 +2,8 @@
 
 Measured with msal 1.39, and the reason for each duty here: no time limit of its own; an answer of any size is read;
 redirects are followed; a 429 or 5xx is remembered for a minute; a `Retry-After` on a success is remembered too, and
-the next person then receives that success; an unreadable answer reaches the log with the tokens in it.
+the next person then receives that success; an unreadable answer reaches the log with the tokens in it; an answer whose
+life time or scopes have another type than documented fails as a whole.
 
 MSAL is synchronous. It runs in a worker thread of anyio, and each request goes back to the event loop from there.
 """
@@ -20,6 +21,7 @@ import anyio
 import httpx
 from anyio import from_thread
 
+from copilot_mcp.auth.answers import without_stumbles
 from copilot_mcp.http_dates import read_http_date
 
 __all__ = ["AuthorityFaultError", "MsalHttp", "MsalResponse"]
@@ -162,7 +164,7 @@ class MsalHttp:
         status, answer_headers, body = from_thread.run(self._exchange, request)
         self._log(request, status, answer_headers, time.monotonic() - started)
         self._watch_clock(answer_headers)
-        return self._read(status, answer_headers, body)
+        return self._read(status, answer_headers, body, str((fields or {}).get("scope", "")))
 
     def _request(
         self,
@@ -204,7 +206,7 @@ class MsalHttp:
                 raise AuthorityFaultError("bad_answer", self._host)
         return bytes(body)
 
-    def _read(self, status: int, headers: httpx.Headers, body: bytes) -> MsalResponse:
+    def _read(self, status: int, headers: httpx.Headers, body: bytes, asked: str) -> MsalResponse:
         """The answer for MSAL: JSON that is an object, and no status or header that MSAL would remember."""
         text = body.decode("utf-8", "replace")
         document = _json_object(text)
@@ -216,6 +218,8 @@ class MsalHttp:
             raise AuthorityFaultError(kind, self._host, retry_after=_retry_after(headers, self._clock()))
         if document is None:
             raise AuthorityFaultError(_unreadable_kind(status, headers, text), self._host)
+        if "access_token" in document or "refresh_token" in document:
+            text = json.dumps(without_stumbles(document, asked))
         kept = {name: value for name, value in headers.items() if name.lower() != "retry-after"}
         return MsalResponse(_NOT_REMEMBERED if busy or status == 400 else status, text, kept)
 

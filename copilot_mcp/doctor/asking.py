@@ -84,12 +84,9 @@ async def ask(
                 await response.aclose()
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
         return _why(error)
-    content_type, date = (
-        response.headers.get("content-type", "").lower(),
-        read_http_date(response.headers.get("date", "")),
-    )
-    there = None if date is None else date.timestamp()
-    return Answer(response.status_code, content_type, there, halfway, took, issuer, body)
+    content_type, moment = response.headers.get("content-type", ""), read_http_date(response.headers.get("date", ""))
+    date = None if moment is None else moment.timestamp()
+    return Answer(response.status_code, content_type.lower(), date, halfway, took, issuer, body)
 
 
 async def _beginning(response: "httpx.Response") -> bytes:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from copilot_mcp.auth import CLOUDS
-from copilot_mcp.auth.answers import Account, Grant, person_of, read_grant
+from copilot_mcp.auth.answers import Account, Grant, person_of, read_grant, without_stumbles
 from copilot_mcp.errors import AuthenticationError
 
 CLOUD = CLOUDS["global"]
@@ -19,6 +19,35 @@ def test_good_answer_gives_token_life_and_scopes() -> None:
     assert read_grant(GOOD, CLOUD, ASKED) == Grant("abc.def", 3599, frozenset({"Mail.Read", "openid"}))
     full = GOOD | {"scope": "https://graph.microsoft.com/Mail.Read", "token_type": "bearer"}
     assert read_grant(full, CLOUD, ASKED).scopes == frozenset({"Mail.Read"})
+
+
+def test_life_may_be_written_as_text() -> None:
+    assert read_grant(GOOD | {"expires_in": "3599"}, CLOUD, ASKED) == read_grant(GOOD, CLOUD, ASKED)
+
+
+@pytest.mark.parametrize(
+    ("odd", "kept"),
+    [
+        (
+            {"expires_in": "3600", "ext_expires_in": "7200", "refresh_in": "1800", "expires_on": "1790000000"},
+            {"expires_in": 3600, "ext_expires_in": 7200, "refresh_in": 1800, "expires_on": 1790000000},
+        ),
+        ({"expires_in": "soon", "ext_expires_in": None, "refresh_in": [], "expires_on": 1.5}, {}),
+        ({"expires_in": float("nan"), "ext_expires_in": -1, "refresh_in": 10**12, "expires_on": True}, {}),
+    ],
+)
+def test_times_are_numbers_or_left_out(odd: dict[str, Any], kept: dict[str, Any]) -> None:
+    answer = {"access_token": "a", "refresh_token": "r", "scope": ""}
+    assert without_stumbles(answer | odd) == answer | kept
+
+
+@pytest.mark.parametrize("scope", [7, ["Mail.Read"]])
+def test_access_token_with_unreadable_scopes_is_left_out(scope: Any) -> None:
+    assert without_stumbles(GOOD | {"scope": scope}) == {"expires_in": 3599, "token_type": "Bearer", "scope": ""}
+
+
+def test_scopes_that_are_not_named_are_those_asked_for() -> None:
+    assert without_stumbles(GOOD | {"scope": None}, "Chat.Read openid") == GOOD | {"scope": "Chat.Read openid"}
 
 
 @pytest.mark.parametrize("scope", [None, ""])
@@ -42,7 +71,10 @@ def test_token_is_not_in_the_repr() -> None:
         {"access_token": "é"},
         {"access_token": "x" * 65_537},
         {"expires_in": None},
-        {"expires_in": "3600"},
+        {"expires_in": "soon"},
+        {"expires_in": "-3600"},
+        {"expires_in": "3600.5"},
+        {"expires_in": "9" * 5000},
         {"expires_in": 0},
         {"expires_in": -1},
         {"expires_in": True},

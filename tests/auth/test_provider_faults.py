@@ -139,18 +139,48 @@ async def test_ageing_token_is_used_while_no_new_one_can_be_had(
     assert await credential.token(FILES) != first
 
 
-@pytest.mark.parametrize("fault", ["no_expires_in", "no_access_token", "odd_access_token"])
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [
+        ("no_expires_in", {}),
+        ("no_access_token", {}),
+        ("odd_access_token", {}),
+        ("expires_in", {}),
+        *[("expires_in", {"value": value}) for value in ("soon", "", "-3600", 3.5, [], {}, -1, 10**12)],
+    ],
+)
 async def test_spoilt_answer_costs_one_call_also_where_a_refresh_token_works_once(
-    tenant: Simulator, credential: Credential, later: Later, fault: str
+    tenant: Simulator, credential: Credential, later: Later, fault: str, options: Any
 ) -> None:
     tenant.identity.rotate_refresh_tokens("strict")
     later.ahead = 3700.0
-    tenant.faults.add(fault, operation="token")
+    tenant.faults.add(fault, operation="token", **options)
     with pytest.raises(AuthenticationError) as caught:
         await credential.token(FILES)
     assert caught.value.kind == "bad_answer"
     assert await credential.token(FILES)
     assert tenant.identity.refreshes("adele") == 2
+
+
+async def test_life_time_in_text_is_taken_as_the_number_it_is(
+    tenant: Simulator, credential: Credential, later: Later
+) -> None:
+    tenant.identity.rotate_refresh_tokens("strict")
+    later.ahead = 3700.0
+    tenant.faults.add("expires_in", operation="token", value="3600")
+    renewed = await credential.token(FILES)
+    assert await credential.token(FILES) == renewed
+    assert tenant.identity.refreshes("adele") == 1
+    later.ahead = 7500.0
+    assert await credential.token(FILES) != renewed
+    assert tenant.identity.refreshes("adele") == 2
+
+
+async def test_life_time_in_text_signs_in_too(tenant: Simulator, credential: Credential) -> None:
+    tenant.faults.add("expires_in", operation="token", value="3600")
+    await sign_in(tenant, credential, "Mail.Read")
+    account = await credential.account()
+    assert account is not None and account.scopes == ("Mail.Read",)
 
 
 async def test_answer_that_never_comes_ends_with_caller_and_server(tenant: Simulator) -> None:
