@@ -21,6 +21,7 @@ from copilot_mcp.cli._simulated import JoinedTenant, StartedTenant, load_tenant
 from copilot_mcp.cli.serve import host_configuration, start_up_secret
 from copilot_mcp.errors import SettingsError
 from copilot_mcp.simulator import Simulator, Tenant
+from copilot_mcp.tools.consent import USES
 
 CLIENT = "00001111-aaaa-2222-bbbb-3333cccc4444"
 SCOPES = ("Files.Read.All", "Sites.Read.All")
@@ -200,7 +201,8 @@ def test_status_as_json_of_a_saved_and_of_a_removed_sign_in(run: Run, signed_in:
         "account": None,
         "granted": list(SCOPES),
         "missing": sorted(set(sign_in_scopes()) - set(SCOPES)),
-        "closedTools": ["copilot_chat", "copilot_retrieve"],
+        "closedTools": ["copilot_chat"],
+        "closedUses": ["copilot_chat", "copilot_retrieve, connectors"],
         "cache": place,
         "outsideToken": None,
         "error": None,
@@ -213,6 +215,8 @@ def test_status_as_json_of_a_saved_and_of_a_removed_sign_in(run: Run, signed_in:
         "account": None,
         "granted": [],
         "missing": list(sign_in_scopes()),
+        "closedTools": ["copilot_chat", "copilot_retrieve"],
+        "closedUses": [str(use) for use in USES],
     }
 
 

@@ -124,12 +124,11 @@ def warn_of_plain_file(settings: Settings) -> None:
 
 
 def missing_scope_lines(missing: Sequence[str]) -> list[str]:
-    """Permissions that were not granted, and which tools that closes; empty when all were."""
-    from copilot_mcp.tools import TOOLS
+    """Permissions that were not granted, and what that closes; empty when all were."""
+    from copilot_mcp.tools.consent import closed_uses
 
-    lines = []
-    for tool in TOOLS:
-        lacking = sorted(set(tool.scopes) & set(missing))
-        if lacking:
-            lines.append(f"Not granted: {', '.join(lacking)}; {tool.name} needs them (an administrator can consent).")
-    return lines
+    return [
+        f"Not granted: {', '.join(lacking)}; {use} needs {'it' if len(lacking) == 1 else 'them'} (an administrator can "
+        "consent)."
+        for use, lacking in closed_uses(missing).items()
+    ]

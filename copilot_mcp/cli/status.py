@@ -16,7 +16,7 @@ from copilot_mcp.cli._services import open_credential, sign_in_scopes
 from copilot_mcp.cli._simulated import simulated_settings
 from copilot_mcp.errors import CopilotMcpError
 from copilot_mcp.settings import Settings
-from copilot_mcp.tools.consent import tools_closed_without
+from copilot_mcp.tools.consent import closed_uses, tools_closed_without
 
 if TYPE_CHECKING:
     from copilot_mcp.auth import Account, Keeping, Origin, TokenFacts
@@ -126,7 +126,7 @@ def _facts(settings: Settings, account: "Account | None", place: "Keeping") -> d
         "account": person,
         "granted": list(account.scopes) if account else [],
         "missing": missing,
-        "closedTools": list(tools_closed_without(missing)),
+        **_closed(missing),
         "cache": {
             "path": str(place.path) if place.path else None,
             "encrypted": place.encrypted,
@@ -145,7 +145,7 @@ def _outside_facts(settings: Settings, origin: "Origin", facts: "TokenFacts") ->
         "account": {"username": facts.username, "name": None, "tenantId": facts.tenant_id},
         "granted": sorted(facts.scopes or ()),
         "missing": missing,
-        "closedTools": list(tools_closed_without(missing)),
+        **_closed(missing),
         "cache": None,
         "outsideToken": {
             "origin": origin.name,
@@ -153,6 +153,14 @@ def _outside_facts(settings: Settings, origin: "Origin", facts: "TokenFacts") ->
             "expires": datetime.fromtimestamp(facts.expires or 0.0, UTC).isoformat(),
         },
         "error": None,
+    }
+
+
+def _closed(missing: list[str]) -> dict[str, list[str]]:
+    """The tools that are of no use at all, and every part of one that is not."""
+    return {
+        "closedTools": list(tools_closed_without(missing)),
+        "closedUses": [str(use) for use in closed_uses(missing)],
     }
 
 

@@ -1,17 +1,15 @@
 """Who is signed in, where that is kept, which tools it opens, and what can be said of licences."""
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
-from types import MappingProxyType
 
 from copilot_mcp.auth import Account, Keeping, TokenFacts
 from copilot_mcp.doctor.findings import Finding, Section, Verdict
 from copilot_mcp.errors import CopilotMcpError
-from copilot_mcp.graph import CHAT_SCOPES, RETRIEVAL_SCOPES
+from copilot_mcp.tools.consent import USES, closed_uses
 
 __all__ = [
-    "USES",
     "account_finding",
     "consent_findings",
     "keeping_finding",
@@ -23,14 +21,7 @@ __all__ = [
     "use_findings",
 ]
 
-USES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "copilot_chat": tuple(sorted(CHAT_SCOPES)),
-        "copilot_retrieve, SharePoint and OneDrive": tuple(sorted(RETRIEVAL_SCOPES["sharePoint"])),
-        "copilot_retrieve, connectors": tuple(sorted(RETRIEVAL_SCOPES["externalItem"])),
-    }
-)
-"""What a person can do with the tools, and the permissions each takes; a tool without any is not here."""
+_ALL_SCOPES = frozenset(scope for use in USES for scope in use.scopes)
 
 
 def keeping_finding(keeping: Keeping, *, asked_for: str) -> Finding:
@@ -85,24 +76,25 @@ def account_finding(account: Account | None, *, lasting: bool) -> Finding:
 
 def use_findings(granted: Collection[str], remedy: str) -> list[Finding]:
     """Tool by tool, what is granted and what is missing; a problem only where nothing at all is open."""
-    missing = {use: [scope for scope in needed if scope not in granted] for use, needed in USES.items()}
-    closed = Verdict.PROBLEM if all(missing.values()) else Verdict.WARNING
+    missing = closed_uses(_ALL_SCOPES.difference(granted))
+    closed = Verdict.PROBLEM if len(missing) == len(USES) else Verdict.WARNING
     findings = []
-    for use, lacking in missing.items():
-        topic = f"scopes:{use.replace(', ', ':').replace(' ', '-').lower()}"
-        facts = {"granted": [scope for scope in USES[use] if scope not in lacking], "missing": lacking}
+    for use in USES:
+        topic = f"scopes:{str(use).replace(', ', ':').replace(' ', '-').lower()}"
+        lacking = missing.get(use, ())
+        facts = {"granted": [scope for scope in use.scopes if scope not in lacking], "missing": list(lacking)}
         if lacking:
             what = f"{use}: not granted, so it stays closed: {', '.join(lacking)}."
             findings.append(Finding(Section.SIGN_IN, topic, closed, what, remedy, facts))
             continue
-        count = "its permission is" if len(USES[use]) == 1 else f"all {len(USES[use])} permissions are"
+        count = "its permission is" if len(use.scopes) == 1 else f"all {len(use.scopes)} permissions are"
         findings.append(Finding(Section.SIGN_IN, topic, Verdict.OK, f"{use}: {count} granted.", facts=facts))
     return findings
 
 
 def consent_findings(granted: Collection[str], consent_link: Callable[[Sequence[str]], str]) -> list[Finding]:
     """The one page where an administrator approves all that is missing; nothing where nothing is."""
-    closed = sorted({scope for needed in USES.values() if not set(needed) <= set(granted) for scope in needed})
+    closed = sorted({scope for use in closed_uses(_ALL_SCOPES.difference(granted)) for scope in use.scopes})
     if not closed:
         return []
     link = consent_link(closed)

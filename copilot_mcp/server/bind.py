@@ -30,7 +30,7 @@ from copilot_mcp.server.halves import shows_both
 from copilot_mcp.server.schema import plain_schema
 from copilot_mcp.server.sign_in import SignIn, needs_sign_in, sign_in
 from copilot_mcp.tools import SIMULATED, Tool, ToolContext, ToolResult, inert_text
-from copilot_mcp.tools.consent import tools_closed_without
+from copilot_mcp.tools.consent import closed_uses, tools_closed_without
 
 __all__ = ["BoundTool", "ContextFactory", "bind", "refusal_result"]
 
@@ -69,9 +69,7 @@ class BoundTool(SdkTool):
             return await self._greeted(self._answer(result, in_line=shows_both(*_client(context), self.text)))
         except CopilotMcpError as error:
             outcome = error.kind
-            closed = _closed_tools(error)
-            text = f"{error} Closed until then: {', '.join(closed)}." if closed else str(error)
-            facts = error.details() | ({"closedTools": list(closed)} if closed else {})
+            text, facts = _with_what_is_closed(error)
             return refusal_result(text, facts, simulated=self.simulated, said=getattr(error, "partial_text", ""))
         except Exception as error:
             outcome = "internal"
@@ -175,13 +173,18 @@ def _client(context: Context[Any, Any]) -> tuple[str, str]:
     return (params.client_info.name, params.client_info.version) if params else ("", "")
 
 
-def _closed_tools(error: CopilotMcpError) -> tuple[str, ...]:
-    """The tools that a missing permission closes, none where that is not what went wrong."""
+def _with_what_is_closed(error: CopilotMcpError) -> tuple[str, dict[str, Any]]:
+    """Words and facts of an error, and beside them what a missing permission closes, where that is what went wrong."""
+    missing: tuple[str, ...] = ()
     if isinstance(error, GraphError):
-        return tools_closed_without(error.missing_scopes)
-    if isinstance(error, AuthenticationError) and error.kind in _CONSENT_KINDS:
-        return tools_closed_without(error.scopes)
-    return ()
+        missing = error.missing_scopes
+    elif isinstance(error, AuthenticationError) and error.kind in _CONSENT_KINDS:
+        missing = error.scopes
+    uses = [str(use) for use in closed_uses(missing)]
+    if not uses:
+        return str(error), error.details()
+    facts = error.details() | {"closedTools": list(tools_closed_without(missing)), "closedUses": uses}
+    return f"{error} Closed until then: {'; '.join(uses)}.", facts
 
 
 def _progress(context: Context[Any, Any]) -> Callable[[str], Any]:

@@ -6,7 +6,6 @@ from pathlib import Path
 from copilot_mcp.auth import Account, Keeping, TokenFacts
 from copilot_mcp.doctor import Verdict
 from copilot_mcp.doctor.sign_in import (
-    USES,
     account_finding,
     consent_findings,
     keeping_finding,
@@ -27,11 +26,6 @@ FACTS = TokenFacts("https://graph.microsoft.com", 7200.0, None, False, False, "t
 
 def link(scopes: Sequence[str]) -> str:
     return f"https://consent.example/{'+'.join(scopes)}"
-
-
-def test_the_uses_cover_what_the_tools_ask_for() -> None:
-    assert {scope for needed in USES.values() for scope in needed} == EVERYTHING
-    assert {use.partition(",")[0] for use in USES} == {tool.name for tool in TOOLS if tool.scopes}
 
 
 def test_each_way_of_keeping_a_sign_in_has_its_verdict() -> None:

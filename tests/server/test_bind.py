@@ -228,7 +228,21 @@ async def test_a_missing_permission_names_the_tools_it_closes(
 
     result = await call(handle, era)
     assert result.content[0].text == f"Not granted. Ask. Closed until then: copilot_chat. [{kind}]"
-    assert result.meta["copilot-mcp/error"]["closedTools"] == ["copilot_chat"]
+    facts = result.meta["copilot-mcp/error"]
+    assert (facts["closedTools"], facts["closedUses"]) == (["copilot_chat"], ["copilot_chat"])
+
+
+async def test_a_tool_that_is_closed_in_part_is_named_with_that_part(era: Any) -> None:
+    async def handle(request: BuildFilterRequest, context: ToolContext) -> Answer:
+        error = PermissionDeniedError("Not granted.", "Ask.", kind="consent")
+        error.missing_scopes = ("Files.Read.All",)
+        raise error
+
+    result = await call(handle, era)
+    closed = "copilot_retrieve, SharePoint and OneDrive"
+    assert result.content[0].text == f"Not granted. Ask. Closed until then: {closed}. [consent]"
+    assert result.meta["copilot-mcp/error"]["closedUses"] == [closed]
+    assert result.meta["copilot-mcp/error"]["closedTools"] == []
 
 
 @pytest.mark.parametrize(
