@@ -1,8 +1,10 @@
 """What the Copilot Retrieval API is sent (v1.0; thumbnails in beta)."""
 
+import json
+import re
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 
 from copilot_mcp.graph._base import GraphBody
 from copilot_mcp.graph.chat import NonBlank
@@ -11,6 +13,8 @@ SourceName = Literal["sharePoint", "oneDriveBusiness", "externalItem", "sharePoi
 """A data source exactly as Graph spells it."""
 
 DATA_SOURCES: tuple[SourceName, ...] = get_args(SourceName)
+_SEVERAL_NAMES = re.compile(r"[,;]")
+_SHOWN_CHARACTERS = 80
 
 
 def _spelt_as_graph_does(value: Any) -> Any:
@@ -61,6 +65,17 @@ class RetrievalBody(GraphBody):
     resource_metadata: list[NonBlank] | None = Field(None, description="Properties to return with each hit.")
     maximum_number_of_results: int | None = Field(None, ge=1, le=25, description="Documents, not extracts.")
     include_thumbnails: bool | None = Field(None, description="Page images (beta).")
+
+    @field_validator("resource_metadata")
+    @classmethod
+    def _one_name_an_entry(cls, names: list[str] | None) -> list[str] | None:
+        """Graph knows no property `title,author` and would leave it out of every hit in silence."""
+        if any(_SEVERAL_NAMES.search(name) for name in names or ()):
+            apart = [part.strip() for name in names or () for part in _SEVERAL_NAMES.split(name) if part.strip()]
+            meant = json.dumps(apart)
+            example = f", for instance {meant}" if len(meant) <= _SHOWN_CHARACTERS and len(apart) > 1 else ""
+            raise ValueError(f"has several names in one entry; give each name an entry of its own{example}.")
+        return names
 
     @property
     def needs_beta(self) -> bool:

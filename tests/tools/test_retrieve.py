@@ -67,6 +67,36 @@ async def test_a_title_that_was_not_asked_for_is_the_end_of_the_address(client: 
     assert "resourceMetadata" not in hit
 
 
+SEVERAL = "has several names in one entry; give each name an entry of its own"
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("title,author", ', for instance ["title", "author"].'),
+        (["title; author"], ', for instance ["title", "author"].'),
+        (["fileType", "title,author"], ', for instance ["fileType", "title", "author"].'),
+        ("title,", "."),
+        (",".join(f"property{number}" for number in range(20)), "."),
+    ],
+)
+async def test_property_names_in_one_text_are_refused_with_the_list_to_write(
+    client: Client, simulator: Simulator, given: Any, hint: str
+) -> None:
+    text, facts = await refused(client, resourceMetadata=given)
+    assert text.startswith(f"`resourceMetadata` {SEVERAL}{hint} Nothing was sent.")
+    more = {"queryString": QUESTION, "dataSource": "sharePoint", "resourceMetadata": given}
+    text, _ = await refused(client, moreRequests=[more])
+    assert text.startswith(f"`moreRequests[0].resourceMetadata` {SEVERAL}{hint} Nothing was sent.")
+    assert (facts["kind"], requests(simulator)) == ("invalid_arguments", [])
+
+
+@pytest.mark.parametrize("given", [["title", "author"], '["title", "author"]'])
+async def test_property_names_may_be_a_list_or_its_json(client: Client, simulator: Simulator, given: Any) -> None:
+    await find(client, resourceMetadata=given)
+    assert requests(simulator)[0]["request"]["resourceMetadata"] == ["title", "author"]
+
+
 async def test_a_filter_narrows_and_is_handed_back_as_sent(client: Client, simulator: Simulator) -> None:
     text, result = await find(client, filterExpression=f'Path:"{HR1}"')
     assert {hit["webUrl"].startswith(HR1) for hit in result["hits"]} == {True}
