@@ -15,9 +15,9 @@ from copilot_mcp.quoting._addresses import leads_astray, neutral_address
 from copilot_mcp.quoting._blocks import prose_and_code
 from copilot_mcp.quoting._inert import Counts, inert, inert_line
 from copilot_mcp.quoting._invisible import visible
-from copilot_mcp.quoting._quotation import quoted
+from copilot_mcp.quoting._quotation import code_fence, code_span, quoted
 
-__all__ = ["Quoter", "bracketed", "fact", "leads_astray", "prose_and_code", "quoted"]
+__all__ = ["Quoter", "bracketed", "code_fence", "code_span", "fact", "leads_astray", "prose_and_code", "quoted"]
 
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 _BREAK = re.compile(r"\s*[\n\r\t]\s*")
@@ -71,8 +71,8 @@ def fact(value: str) -> str:
 
 
 def bracketed(url: str) -> str:
-    """A neutral address in angle brackets, as Markdown marks addresses; bare where they would make HTML of it."""
-    return f"<{url}>" if _WEB.match(url) else url
+    """A neutral address in angle brackets, as Markdown marks addresses; as any `fact` where they would make HTML."""
+    return f"<{url}>" if _WEB.match(url) else fact(url)
 
 
 def _listed(*counted: tuple[int, str]) -> str:

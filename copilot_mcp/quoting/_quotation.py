@@ -1,6 +1,8 @@
-"""A text as a Markdown quotation, which nothing in it can leave."""
+"""A text as a Markdown quotation or as code, which nothing in it can leave."""
 
-__all__ = ["quoted"]
+import re
+
+__all__ = ["code_fence", "code_span", "quoted"]
 
 
 def quoted(text: str, indent: str = "") -> str:
@@ -10,6 +12,18 @@ def quoted(text: str, indent: str = "") -> str:
     """
     lines = _without_definitions(text).split("\n")
     return "\n".join(f"{indent}> {line}" if line.strip() else f"{indent}> {line}".rstrip() for line in lines)
+
+
+def code_fence(text: str, least: int = 3) -> str:
+    """Backticks that nothing inside `text` can end, `least` or more."""
+    return "`" * max(least, 1 + max(map(len, re.findall("`+", text)), default=0))
+
+
+def code_span(text: str) -> str:
+    """A code span around `text`, which is not empty."""
+    fence = code_fence(text, 1)
+    blank = " " if "`" in (text[0], text[-1]) else ""
+    return f"{fence}{blank}{text}{blank}{fence}"
 
 
 def _without_definitions(text: str) -> str:

@@ -1,6 +1,5 @@
 """build_filter: make, check or explain a `filterExpression`, offline."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from copilot_mcp.errors import ArgumentError
 from copilot_mcp.graph import SourceName
+from copilot_mcp.quoting import code_fence, code_span
 from copilot_mcp.tools._tool import Tool, ToolContext, ToolResult
 
 if TYPE_CHECKING:  # the language is imported by the first call: listing the tools does not need it
@@ -191,27 +191,15 @@ def render(result: BuildFilterResult) -> str:
     """The text half: the expression in a code block, what it finds, then what was changed or found."""
     lines = ["Not valid."]
     if result.filter_expression is not None:
-        fence = _fence(result.filter_expression, 3)
+        fence = code_fence(result.filter_expression)
         lines = [f"Valid. filterExpression:\n{fence}\n{result.filter_expression}\n{fence}"]
     lines.append(result.explanation)
     lines += [f"- repaired: {repair}" for repair in result.repairs]
     for found in result.diagnostics:
         place = f"{found.start}-{found.end}"
-        remedy = f" Write: {_code(found.suggestion)}" if found.suggestion else ""
+        remedy = f" Write: {code_span(found.suggestion)}" if found.suggestion else ""
         lines.append(f"- {found.severity} {found.code} at {place}: {found.message}{remedy}")
     return "\n".join(lines)
-
-
-def _fence(text: str, least: int) -> str:
-    """Backticks that nothing inside `text` can end."""
-    return "`" * max(least, 1 + max(map(len, re.findall("`+", text)), default=0))
-
-
-def _code(text: str) -> str:
-    """A code span around `text`."""
-    fence = _fence(text, 1)
-    blank = " " if "`" in (text[0], text[-1]) else ""
-    return f"{fence}{blank}{text}{blank}{fence}"
 
 
 DESCRIPTION = """\

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from copilot_mcp.quoting import Quoter
 from copilot_mcp.tools.labels import Label, by_key, label_of
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _hit(hit: "RetrievalHit", search: "Search", *, outside: bool) -> Hit:
     return Hit(
         id="",  # given when all hits are known
         web_url=hit.web_url,
-        title=hit.metadata("title") or _last_part(hit.web_url),
+        title=hit.metadata("title") or Quoter().line(_last_part(hit.web_url)),
         extracts=[
             Extract(id="", text=each.text, relevance_score=each.relevance_score, page_numbers=each.page_numbers or None)
             for each in hit.extracts
@@ -132,6 +133,7 @@ def _hit(hit: "RetrievalHit", search: "Search", *, outside: bool) -> Hit:
         thumbnails=[
             Thumbnail(page_number=each.page_number, media_type=each.media_type, content=each.content)
             for each in pictures
+            if each.content
         ]
         or None,
         outside_filter=outside or None,
@@ -150,7 +152,7 @@ def _metadata(hit: "RetrievalHit", asked: Collection[str], sent: Collection[str]
 
 
 def _last_part(url: str) -> str:
-    """The file's name; where the path says nothing, the whole address."""
+    """The file's name, its escapes resolved; where the path says nothing, the whole address."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from copilot_mcp.quoting import bracketed, fact, quoted
+from copilot_mcp.quoting import bracketed, code_span, fact, quoted
 
 if TYPE_CHECKING:
     from copilot_mcp.tools.findings import AskedRequest, RetrieveResult
-    from copilot_mcp.tools.hits import Extract, Hit
+    from copilot_mcp.tools.hits import Extract, Hit, Thumbnail
     from copilot_mcp.tools.labels import Label
 
 __all__ = ["render"]
@@ -52,7 +52,7 @@ def _heading(result: "RetrieveResult", shared: _Shared) -> str:
 
 
 def _scope(expression: str | None, honoured: str | None) -> str:
-    filtered = f", filter `{expression}`" if expression else ", no filter"
+    filtered = f", filter {code_span(expression)}" if expression else ", no filter"
     return f"{filtered}, filter honoured: {honoured}" if honoured else filtered
 
 
@@ -77,13 +77,19 @@ def _hit_text(hit: "Hit", shared: _Shared) -> str:
     if hit.label and hit.label != shared.label:
         facts.append(f"label {fact(hit.label)}")
     facts += [f"{fact(name)}: {fact(value)}" for name, value in (hit.resource_metadata or {}).items()]
-    facts += [f"thumbnail of page {each.page_number}, {each.media_type}" for each in hit.thumbnails or ()]
+    facts += map(_picture_text, hit.thumbnails or ())
     if hit.extracts_left_out:
         facts.append(f"{_count(hit.extracts_left_out, 'extract')} left out")
     said = f" ({'; '.join(facts)})" if facts else ""
-    return "\n".join(
-        [f"[{hit.id}] {fact(hit.title)} {bracketed(hit.web_url)}{said}", *map(_extract_text, hit.extracts)]
-    )
+    # A blank line between two passages: without it the second one's heading would go on the first one's paragraph, and
+    # what opens in the one could close in the other.
+    passages = "\n\n".join(map(_extract_text, hit.extracts))
+    return f"[{hit.id}] {fact(hit.title)} {bracketed(hit.web_url)}{said}\n{passages}".rstrip("\n")
+
+
+def _picture_text(picture: "Thumbnail") -> str:
+    page = f" of page {picture.page_number}" if picture.page_number is not None else ""
+    return f"thumbnail{page}" + (f", {fact(picture.media_type)}" if picture.media_type else "")
 
 
 def _extract_text(extract: "Extract") -> str:

@@ -52,9 +52,9 @@ def _folded(same: "Sequence[tuple[int, int, Hit]]", labels: "Mapping[str, Label]
     for hit in hits:
         for name, value in (hit.resource_metadata or {}).items():
             metadata.setdefault(name.casefold(), (name, value))
-    pictures: dict[int | None, Thumbnail] = {}
+    pictures: dict[int | str, Thumbnail] = {}
     for picture in (picture for hit in hits for picture in hit.thumbnails or ()):
-        pictures.setdefault(picture.page_number, picture)
+        pictures.setdefault(picture.content if picture.page_number is None else picture.page_number, picture)
     label, title = _strictest(hits, labels), next((hit.title for hit in hits if _is_titled(hit)), hits[0].title)
     update: dict[str, Any] = {
         "title": title,
