@@ -52,6 +52,7 @@ class Source(BaseModel):
     title: str
     url: str
     kind: str = Field(description="citation or annotation.")
+    placed: bool = Field(False, exclude=True)  # the answer links to it
 
 
 class ChatResult(ToolResult):
@@ -122,7 +123,7 @@ def _result(
     return ChatResult(
         answer=answer.markdown if answer else "",
         citations=[
-            Source(number=each.number, title=each.title, url=each.url, kind=each.kind)
+            Source(number=each.number, title=each.title, url=each.url, kind=each.kind, placed=each.placed)
             for each in (answer.citations if answer else ())
         ],
         conversation_id=turn.conversation_id,
@@ -163,7 +164,7 @@ def _no_answer(turn: Turn, conversation: "CopilotConversation", complete: bool) 
 def render(result: ChatResult) -> str:
     """The text half: the answer, its sources, then what belongs to the turn in one line."""
     blocks = [quoted(result.answer.strip("\n"))] if result.answer.strip() else []
-    listed = [each for each in result.citations if each.kind != "annotation" or each.url not in result.answer]
+    listed = [each for each in result.citations if each.kind != "annotation" or not each.placed]
     if listed:  # a link that already stands in the answer is not said again
         blocks.append("Sources:\n" + "\n".join(_source_line(each) for each in listed))
     if result.notes:
@@ -188,4 +189,4 @@ def _source_line(source: Source) -> str:
     number = f"{source.number}." if source.number is not None else "-"
     kind = "" if source.kind == "citation" else f" ({fact(source.kind)})"
     url = bracketed(source.url)
-    return f"{number} {source.title} {url}{kind}" if source.title else f"{number} {url}{kind}"
+    return f"{number} {fact(source.title)} {url}{kind}" if source.title else f"{number} {url}{kind}"

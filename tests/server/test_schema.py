@@ -35,7 +35,7 @@ class Unclear(BaseModel):
     either: int | str
 
 
-UNPUBLISHED = ("unpublished", "isRetrievable", "isRefinable", "labels")
+UNPUBLISHED = ("unpublished", "isRetrievable", "isRefinable", "labels", "placed")
 """Fields with `exclude`: taken, and not published."""
 
 

@@ -67,7 +67,7 @@ def test_members_without_a_value_are_left_out() -> None:
 def test_the_text_lists_sources_that_the_answer_does_not_link() -> None:
     sources = [
         Source(number=1, title="Plan", url="https://contoso.example/plan", kind="citation"),
-        Source(number=None, title="Ada", url="https://contoso.example/ada", kind="annotation"),
+        Source(number=None, title="Ada", url="https://contoso.example/ada", kind="annotation", placed=True),
         Source(number=None, title="", url="https://contoso.example/x", kind="annotation"),
     ]
     result = ChatResult(
