@@ -1,15 +1,18 @@
 """How much of a result a model is shown: whole passages, as many as stay under a budget of tokens."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from copilot_mcp.tools.hits import Hit, Part
 
-__all__ = ["estimated_tokens", "within_budget"]
+__all__ = ["Sized", "estimated_tokens", "within_budget"]
 
 HEADS_SHARE = 4
 """A quarter of a budget may go to the documents' own lines, where not all passages fit; the rest is for passages."""
+
+LONG_VALUE_TOKENS = 200
+"""A property value above this goes before any passage, where not everything fits: it is a text, and no fact."""
 
 _LEFT_OUT_TOKENS = 8
 """What it costs a document to say how many of its passages are missing."""
@@ -20,20 +23,32 @@ def estimated_tokens(text: str) -> int:
     return -(-len(text.encode("utf-8", "surrogatepass")) // 3)
 
 
-def within_budget(hits: "Sequence[Hit]", budget: int, size: "Callable[[Sequence[Hit]], int]") -> "list[Hit]":
-    """The hits, as much of them as `budget` allows; `size` estimates a result that shows the hits it is given.
+class Sized(Protocol):
+    """A result that knows what it costs."""
 
-    Cuts between passages, never inside one. Thumbnails go first. Then each document keeps its own line as far as a
-    quarter of the budget goes, and passages are taken in turns, the best of every document first. Each hit says how
-    many of its own are missing.
+    def tokens(self) -> int:
+        """Estimated tokens."""
+        ...
+
+
+SizedT = TypeVar("SizedT", bound=Sized)
+
+
+def within_budget(hits: "Sequence[Hit]", budget: int, make: "Callable[[Sequence[Hit]], SizedT]") -> SizedT:
+    """What `make` makes of the hits, as much of them as `budget` allows.
+
+    Cuts between passages, never inside one. Thumbnails go first, then long property values. Then each document keeps
+    its own line as far as a quarter of the budget goes, and passages are taken in turns, the best of every document
+    first. Each hit says how many of its own are missing. The first document keeps its address whatever that costs.
     """
-    if size(hits) <= budget:
-        return list(hits)
-    plain = [hit.model_copy(update={"thumbnails": None}) for hit in hits]
-    if size(plain) <= budget:
-        return plain
+    if (made := make(hits)).tokens() <= budget:
+        return made
+    plain = list(hits)
+    for smaller in (_without_pictures, _without_long_values):
+        if (less := list(map(smaller, plain))) != plain and (made := make(plain := less)).tokens() <= budget:
+            return made
     # A result is sized once at the end, as sizing it costs as much as making it; until then its parts are added up.
-    room = budget - size([])
+    room = budget - make([]).tokens()
     heads = [_cost(hit.model_copy(update={"extracts": []})) + _LEFT_OUT_TOKENS for hit in plain]
     passages = [[_cost(extract) for extract in hit.extracts] for hit in plain]
     named = _fitting(heads, room / HEADS_SHARE)
@@ -41,9 +56,21 @@ def within_budget(hits: "Sequence[Hit]", budget: int, size: "Callable[[Sequence[
     documents = max(1, named, whole)
     turns = _turns(plain[:documents])
     count = _fitting((passages[number][turn] for turn, number in turns), room - sum(heads[:documents]))
-    while size(shown := _taken(plain[:documents], count)) > budget and (count or documents > 1):
+    while (made := make(shown := _taken(plain[:documents], count))).tokens() > budget and (count or documents > 1):
         count, documents = (count - max(1, count // 16), documents) if count else (0, documents - 1)
-    return shown
+    if made.tokens() <= budget:
+        return made
+    return make([hit.model_copy(update={"resource_metadata": None}) for hit in shown])
+
+
+def _without_pictures(hit: "Hit") -> "Hit":
+    return hit.model_copy(update={"thumbnails": None})
+
+
+def _without_long_values(hit: "Hit") -> "Hit":
+    values = hit.resource_metadata or {}
+    kept = {name: value for name, value in values.items() if estimated_tokens(value) <= LONG_VALUE_TOKENS}
+    return hit.model_copy(update={"resource_metadata": kept or None})
 
 
 def _cost(part: "Part") -> float:

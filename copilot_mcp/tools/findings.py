@@ -114,14 +114,14 @@ def requests_used(outcome: "RetrievalResponse | CopilotMcpError") -> int:
 
 
 def _honoured(searches: Sequence[Search], found: Mapping[int, Found]) -> Honoured | None:
-    """The worst of all; None where no search with a filter was answered."""
-    each = {_own_honoured(search, found.get(number)) for number, search in enumerate(searches, 1)}
-    order: tuple[Honoured, ...] = ("no", "unclear", "yes")
+    """The worst of all that were answered; `yes` only where each of them had a filter, else it would say too much."""
+    each = {_own_honoured(searches[number - 1], one) for number, one in found.items()}
+    order: tuple[Honoured, ...] = ("no", "unclear") if None in each else ("no", "unclear", "yes")
     return next((verdict for verdict in order if verdict in each), None)
 
 
-def _own_honoured(search: Search, found: Found | None) -> Honoured | None:
-    return search.scope.honoured(found.verdicts) if search.scope and found else None
+def _own_honoured(search: Search, found: Found) -> Honoured | None:
+    return search.scope.honoured(found.verdicts) if search.scope else None
 
 
 def _requests(
@@ -132,7 +132,7 @@ def _requests(
             number=number,
             data_source=search.body.data_source,
             filter_expression=None if search.refusal else search.body.filter_expression,
-            filter_honoured=_own_honoured(search, found.get(number)),
+            filter_honoured=_own_honoured(search, found[number]) if number in found else None,
             hits=len(found[number].hits) if number in found else None,
             error=f"{outcome} [{outcome.kind}]" if isinstance(outcome, CopilotMcpError) else None,
         )
@@ -172,10 +172,7 @@ def _shown(
             }
         )
 
-    whole = complete(hits)
-    if not max_tokens or whole.tokens() <= max_tokens:
-        return whole
-    return complete(within_budget(hits, max_tokens, lambda shown: complete(shown).tokens()))
+    return within_budget(hits, max_tokens, complete) if max_tokens else complete(hits)
 
 
 _ONE_DOCUMENT = "For more of one document, ask again with its address in a Path filter; for the rest, "
@@ -188,10 +185,18 @@ def _named(hit: Hit, labels: Mapping[str, Label]) -> Hit:
 def _left_out(hits: Sequence[Hit], shown: Sequence[Hit], max_tokens: int, by_path: bool) -> list[str]:
     """What the budget cost, and how to get it; `by_path`, a filter on an address finds one document alone."""
     all_of_them, kept = (sum(len(hit.extracts) for hit in some) for some in (hits, shown))
-    pictures = sum(len(hit.thumbnails or ()) for hit in hits) - sum(len(hit.thumbnails or ()) for hit in shown)
-    notes = []
-    if pictures:
-        notes.append(f"{pictures} thumbnails left out to stay under {max_tokens:,} tokens; --max-tokens raises that.")
+    missing = {
+        "thumbnails": sum(len(hit.thumbnails or ()) for hit in hits) - sum(len(hit.thumbnails or ()) for hit in shown),
+        "property values": sum(
+            len(hit.resource_metadata or ()) - len(less.resource_metadata or ())
+            for hit, less in zip(hits, shown, strict=False)  # the first so many are shown
+        ),
+    }
+    notes = [
+        f"{count} {what} left out to stay under {max_tokens:,} tokens; --max-tokens raises that."
+        for what, count in missing.items()
+        if count
+    ]
     if kept < all_of_them or len(shown) < len(hits):
         documents = f"; {len(hits) - len(shown)} documents are not listed" if len(shown) < len(hits) else ""
         notes.append(

@@ -7,7 +7,7 @@ import pytest
 from copilot_mcp.errors import ThrottledError
 from copilot_mcp.graph import RetrievalBody, RetrievalResponse
 from copilot_mcp.settings import Settings
-from copilot_mcp.tools.budget import estimated_tokens, within_budget
+from copilot_mcp.tools.budget import estimated_tokens
 from copilot_mcp.tools.findings import RetrieveResult, result_of
 from copilot_mcp.tools.hits import judged
 from copilot_mcp.tools.hits_text import render
@@ -115,7 +115,28 @@ def test_pictures_that_nobody_asked_for_are_not_shown() -> None:
 
 
 def test_no_hits_stay_no_hits() -> None:
-    assert within_budget([], 1, lambda hits: 2) == []
+    assert result(response(0, 0), 1).hits == []
+
+
+def test_a_long_property_value_hides_no_passage_and_no_document() -> None:
+    answer = response(25, 1)
+    answer.retrieval_hits[0].resource_metadata.update({"Description": "d" * 60_000, "Author": "Ines"})
+    found = result(answer, 10_000)
+    assert (len(found.hits), sum(len(hit.extracts) for hit in found.hits)) == (25, 25)
+    assert found.hits[0].resource_metadata == {"Author": "Ines"}
+    assert found.notes == ["1 property values left out to stay under 10,000 tokens; --max-tokens raises that."]
+    assert result(answer, 0).hits[0].resource_metadata == {
+        "Description": "d" * 60_000,
+        "Author": "Ines",
+    }
+
+
+def test_many_short_values_of_one_document_stay_under_the_budget_too() -> None:
+    answer = response(1, 1)
+    answer.retrieval_hits[0].resource_metadata.update({f"Column{number}": "d" * 500 for number in range(30)})
+    found = result(answer, 2_000)
+    assert (found.hits[0].resource_metadata, max(sizes(found)) <= 2_000) == (None, True)
+    assert found.notes[0].startswith("30 property values left out to stay under 2,000 tokens;")
 
 
 def test_a_request_that_failed_beside_others_is_told_in_both_halves() -> None:

@@ -82,7 +82,7 @@ async def test_several_requests_go_in_one_batch_and_no_filter_is_inherited(
         (3, "oneDriveBusiness", None),
     ]
     assert [each.get("filterHonoured") for each in asked] == ["yes", None, None]
-    assert (result["filterHonoured"], result["requestsUsed"]) == ("yes", 3)
+    assert ("filterHonoured" in result, result["requestsUsed"]) == (False, 3)  # two had no filter to honour
     assert "dataSource" not in result
     assert "filterExpression" not in result
     assert f"Request 1, sharePoint, filter `{HR1}`, filter honoured: yes: {asked[0]['hits']} hits" in text
