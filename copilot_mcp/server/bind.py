@@ -39,6 +39,9 @@ logger = logging.getLogger(__name__)
 ERROR_META = "copilot-mcp/error"
 """Where the machine-readable facts of an error stand; error results carry no structured content."""
 
+SIGNED_IN = "signedIn"
+"""The member of the structured half that says who has just signed in; once, so that no schema announces it."""
+
 _BLANK_LINE = "\n\n"
 _CONSENT_KINDS = ("consent_required", "admin_consent_required", "consent_declined", "scopes_missing")
 
@@ -100,7 +103,7 @@ class BoundTool(SdkTool):
         return asked if asked is not None else await handle()
 
     async def _greeted(self, answer: CallToolResult) -> CallToolResult:
-        """The answer, and after a sign-in the name and tenant of who signed in. Nothing there costs the answer."""
+        """The answer, and after a sign-in who signed in, in both halves. Nothing there costs the answer."""
         try:
             greeting = await self.person.greeting() if self.person is not None else ""
         except Exception as error:
@@ -108,6 +111,7 @@ class BoundTool(SdkTool):
             greeting = ""
         if greeting:
             answer.content.append(TextContent(type="text", text=greeting))
+            answer.structured_content = {**(answer.structured_content or {}), SIGNED_IN: greeting}
         return answer
 
     def _answer(self, result: ToolResult, *, in_line: bool) -> CallToolResult:

@@ -103,6 +103,8 @@ async def test_host_that_opens_pages_is_asked_and_the_same_call_goes_on(
         "Signed in as Adele Vance <adele@contoso.example>, tenant 00000000-0000-4000-8000-000000000001; granted: "
         "Files.Read.All, Sites.Read.All. The sign-in is kept in memory only."
     )
+    assert result.structured_content["signedIn"] == result.content[-1].text
+    assert "signedIn" not in (await client.call_tool("copilot_retrieve", QUESTION)).structured_content
     (asked,) = person.asked
     assert asked.mode == "url"
     assert asked.url.endswith("/devicelogin")
