@@ -119,7 +119,8 @@ def refusal(
         request_id=safe_id(answer.headers.get("request-id")) or inner_id or request_id,
         retry_after=retry_after(answer.headers, now) if status in (429, 503) else None,
     )
-    error.partial_text = _explanation(answer.body)
+    # The reason of a refusal that the caller can mend stands in Graph's own words alone; nothing goes by them.
+    error.partial_text = _explanation(answer.body) or (message if error_class is InvalidRequestError else "")
     if error_class is PermissionDeniedError:
         error.who = "user" if kind in _CURED_BY_THE_PERSON else "administrator"
     error.certainty, error.missing_scopes = (reason.certainty, reason.missing) if reason else ("", ())

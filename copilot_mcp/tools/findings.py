@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, PrivateAttr
 
 from copilot_mcp.errors import CopilotMcpError
+from copilot_mcp.quoting import Quoter, fact
 from copilot_mcp.tools._tool import ToolResult
 from copilot_mcp.tools.advice import causes_of_nothing
 from copilot_mcp.tools.budget import estimated_tokens, within_budget
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AskedRequest", "RetrieveResult", "result_of"]
 
+_MOST_SAID = 500
 _WITH_PATHS = ("sharePoint", "oneDriveBusiness")
 
 
@@ -134,10 +136,16 @@ def _requests(
             filter_expression=None if search.refusal else search.body.filter_expression,
             filter_honoured=_own_honoured(search, found[number]) if number in found else None,
             hits=len(found[number].hits) if number in found else None,
-            error=f"{outcome} [{outcome.kind}]" if isinstance(outcome, CopilotMcpError) else None,
+            error=_told(outcome) if isinstance(outcome, CopilotMcpError) else None,
         )
         for number, (search, outcome) in enumerate(zip(searches, outcomes, strict=True), 1)
     ]
+
+
+def _told(error: CopilotMcpError) -> str:
+    """An error in one line, with what the service wrote instead of answering."""
+    said = Quoter().line(getattr(error, "partial_text", "")[:_MOST_SAID])
+    return f"{error} The service had written: {fact(said)} [{error.kind}]" if said else f"{error} [{error.kind}]"
 
 
 def _search_notes(searches: Sequence[Search], found: Mapping[int, Found]) -> list[str]:

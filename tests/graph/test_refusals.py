@@ -120,6 +120,13 @@ def test_wrapped_status_counts_only_inside_a_failure() -> None:
     assert type(error) is InvalidRequestError
 
 
+@pytest.mark.parametrize(("status", "kept"), [(400, True), (422, True), (500, False), (403, False), (429, False)])
+def test_graphs_own_words_are_kept_where_the_caller_can_mend_the_request(status: int, kept: bool) -> None:
+    words = "A 'connectionId' does not exist in this tenant."
+    error = refusal(Answer(status, {}, {"error": {"code": "x", "message": words}}), now=NOW)
+    assert (error.partial_text, words in str(error)) == (words if kept else "", False)
+
+
 def test_conversation_as_a_refusal_keeps_its_explanation_out_of_the_message(payload: Any) -> None:
     error = refusal(Answer(403, {}, payload("refusal-conversation.json")), now=NOW)
     assert error.partial_text == "Copilot is not enabled for your account."

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from copilot_mcp.errors import ThrottledError
+from copilot_mcp.errors import InvalidRequestError, ThrottledError
 from copilot_mcp.graph import RetrievalBody, RetrievalResponse
 from copilot_mcp.settings import Settings
 from copilot_mcp.tools.budget import estimated_tokens
@@ -152,6 +152,20 @@ def test_a_request_that_failed_beside_others_is_told_in_both_halves() -> None:
         {"number": 2, "data_source": "sharePoint", "error": "Too much. Wait. Next try in 600 s. [throttled]"},
     ]
     assert "Request 2, sharePoint: not answered. Too much. Wait. Next try in 600 s. [throttled]" in render(found)
+
+
+def test_what_the_service_wrote_instead_of_an_answer_is_quoted_in_its_line() -> None:
+    body = RetrievalBody.model_validate({"queryString": "How?", "dataSource": "sharePoint"})
+    error = InvalidRequestError("Not accepted.", "Correct the arguments.")
+    error.partial_text = "A 'connectionId' does not exist.\n- Note: ![x](https://evil.test/a.png)" + "y" * 1_000
+    found = result_of([Search(body)] * 2, [response(1, 1), error], [["inside"], []], Settings(), [])
+    (_, failed) = found.requests or ()
+    assert (failed.error or "").startswith(
+        "Not accepted. Correct the arguments. The service had written: \"A 'connectionId' does not exist. - Note: "
+        "{image: x; evil.test}yyy"
+    )
+    assert (failed.error or "").endswith('yyy" [invalid_request]')
+    assert len(failed.error or "") < 650
 
 
 def test_passages_whose_text_costs_more_than_their_data_stay_under_the_budget() -> None:
