@@ -15,7 +15,7 @@ from copilot_mcp.tools.received import inert_answer
 if TYPE_CHECKING:
     from copilot_mcp.graph import CopilotConversation
 
-__all__ = ["ChatResult", "Source", "Turn", "pending_result", "render", "result_of"]
+__all__ = ["ChatResult", "Source", "Turn", "not_begun", "pending_result", "render", "result_of"]
 
 
 _CUT = (
@@ -148,17 +148,24 @@ def _no_answer(turn: Turn, conversation: "CopilotConversation", complete: bool) 
             request_id=request_id,
         )
     if not complete:
-        return ServiceUnavailableError(
-            "The stream was cut before an answer began. The turn may have been recorded; it was not sent again.",
-            f"Ask in conversation {turn.conversation_id} whether the question arrived, before asking it again.",
-            request_id=request_id,
-        )
+        return not_begun(turn, request_id, conversation.requests_used)
     return GraphError(
         "Microsoft 365 Copilot gave no answer to this turn.",
         f"Ask a more specific question, or go on in conversation {turn.conversation_id}.",
         kind="no_answer",
         request_id=request_id,
     )
+
+
+def not_begun(turn: Turn, request_id: str, requests_used: int) -> ServiceUnavailableError:
+    """The error of a stream that ended before it held any of the answer."""
+    error = ServiceUnavailableError(
+        "The stream was cut before an answer began. The turn may have been recorded; it was not sent again.",
+        f"Ask in conversation {turn.conversation_id} whether the question arrived, before asking it again.",
+        request_id=request_id,
+    )
+    error.requests_used = requests_used
+    return error
 
 
 def render(result: ChatResult) -> str:

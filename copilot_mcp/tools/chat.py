@@ -9,7 +9,7 @@ import anyio.lowlevel
 from copilot_mcp.errors import ArgumentError, GraphError, ServiceUnavailableError
 from copilot_mcp.graph import CHAT_SCOPES, ChatBody
 from copilot_mcp.tools._tool import Tool, ToolContext
-from copilot_mcp.tools.answer import ChatResult, Turn, pending_result, render, result_of
+from copilot_mcp.tools.answer import ChatResult, Turn, not_begun, pending_result, render, result_of
 from copilot_mcp.tools.chat_request import ChatRequest
 from copilot_mcp.tools.clouds import where_offered
 from copilot_mcp.tools.turns import OpenTurn
@@ -102,6 +102,7 @@ async def _send(
         turn.complete = True
         return
     async with graph.chat_over_stream(conversation_id, body) as stream:
+        turn.request_id, turn.requests_used = stream.request_id, stream.requests_used
         async for snapshot in stream:
             if snapshot.text or turn.conversation is None or snapshot.final:
                 turn.grow(snapshot.conversation, snapshot.text)
@@ -112,10 +113,7 @@ async def _send(
 def _whole(turn: OpenTurn, asked: Turn) -> ChatResult:
     """The result of a turn that ended."""
     if turn.conversation is None:
-        raise ServiceUnavailableError(
-            "The stream ended before an answer began. The turn may have been recorded; it was not sent again.",
-            f"Ask in conversation {asked.conversation_id} whether the question arrived, before asking it again.",
-        )
+        raise not_begun(asked, turn.request_id, turn.requests_used)
     return result_of(asked, turn.conversation, turn.complete, turn.text, turn.worded)
 
 

@@ -43,6 +43,8 @@ class OpenTurn:
         conversation: the newest state of the conversation that held an answer.
         worded: the newest state whose answer had a text.
         complete: the final event came.
+        request_id: Microsoft's id of the request, empty before it was answered.
+        requests_used: requests sent for the turn, retries counted.
         error: why there is no answer.
         watchers: calls that wait for it now.
     """
@@ -57,6 +59,8 @@ class OpenTurn:
         self.conversation: CopilotConversation | None = None
         self.worded: CopilotConversation | None = None
         self.complete = False
+        self.request_id = ""
+        self.requests_used = 0
         self.error: Exception | None = None
         self.watchers = 0
         self.kept_until = 0.0

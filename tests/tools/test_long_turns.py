@@ -258,7 +258,7 @@ async def test_a_call_that_gets_no_connection_ends_in_time_and_asks_nothing(sit_
 @pytest.mark.parametrize(
     ("pieces", "sentence"),
     [
-        (0, "The stream ended before an answer began."),
+        (0, "The stream was cut before an answer began."),
         (6, "The stream was cut before its end: this is what had arrived."),
     ],
 )
@@ -271,6 +271,8 @@ async def test_a_broken_connection_costs_no_second_turn(
     seen = await desk.ask(QUESTION)
     assert sentence in seen.text
     assert bool(seen.result.is_error) == (pieces == 0)
+    if seen.result.is_error:
+        assert (bool(seen.error["requestId"]), seen.error["requestsUsed"]) == (True, 1)
     assert len(turns(slow_tenant)) == 1
 
 
