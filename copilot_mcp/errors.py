@@ -8,7 +8,7 @@
       FilterError                    fix the filter
       GraphError                     Microsoft Graph said no
         InvalidRequestError          400, 413, 422: fix the arguments
-        PermissionDeniedError        402, 403: consent, licence, pay-as-you-go
+        PermissionDeniedError        401, 402, 403: sign-in, consent, licence, pay-as-you-go; 404: not offered here
         ConversationGoneError        404: start a new conversation
         ThrottledError               429: wait
         ServiceUnavailableError      5xx, time limit, no connection: try later
@@ -38,8 +38,8 @@ __all__ = [
 class CopilotMcpError(Exception):
     """Base of every error this project raises on purpose.
 
-    `message` says what happened in one sentence, `hint` what to do about it. Neither ever holds a token, a code,
-    a prompt, an answer or document text.
+    `message` says what happened in one sentence, `hint` what to do about it. Neither ever holds a token, a prompt, an
+    answer or document text; a code only where it is there to be typed by the person who is shown it.
 
     `after_turn` says that a chat turn had been sent, or may have been: the call is not made again by itself.
     `requests_used` counts the requests to Graph that were sent for this call, retries included; what a quota has lost.

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from copilot_mcp.errors import ArgumentError
-from copilot_mcp.server.complaints import complaint, path_of
+from copilot_mcp.server.complaints import complaint, path_of, shortened
 
 __all__ = ["read_arguments"]
 
@@ -30,7 +30,7 @@ def read_arguments(model: type[M], raw: Mapping[str, Any]) -> M:
 
     Raises:
         ArgumentError: One sentence for each problem, naming the argument and the remedy; no library text, and no
-            value longer than a word.
+            value or name longer than a word.
     """
     problems: list[_Problem] = []
     shaped = _object(model, raw, "", problems)
@@ -79,7 +79,7 @@ def _object(model: type[BaseModel], raw: Mapping[str, Any], path: str, problems:
 def _unknown(model: type[BaseModel], fields: Mapping[str, FieldInfo], path: str, name: str) -> _Problem:
     from difflib import get_close_matches
 
-    where = f"`{path}{name}`"
+    where = f"`{path}{shortened(name)}`"
     lowered = {known.lower(): known for known in fields}
     given = name.lower().replace("_", "")
     longer = [known for known in lowered if known.startswith(given)] if len(given) >= _PREFIX_CHARACTERS else []

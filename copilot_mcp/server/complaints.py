@@ -5,7 +5,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-__all__ = ["complaint", "path_of"]
+__all__ = ["complaint", "path_of", "shortened"]
 
 _WANTED = {
     "string": "a string",
@@ -97,6 +97,11 @@ def _range(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[Any, Any
     low = next((limit.ge for limit in limits if getattr(limit, "ge", None) is not None), None)
     high = next((limit.le for limit in limits if getattr(limit, "le", None) is not None), None)
     return low, high
+
+
+def shortened(name: str) -> str:
+    """The name of an argument, as much of it as a name can need."""
+    return name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}…"
 
 
 def _shown(value: Any) -> str:

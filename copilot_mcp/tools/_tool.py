@@ -89,7 +89,8 @@ class Tool(Generic[RequestT, ResultT]):
     """One tool: its words, its shapes and the function behind it.
 
     Attributes:
-        scopes: every delegated Graph permission that some call of it needs; what `login` asks for.
+        scopes: the delegated Graph permissions that `login` asks for on its behalf; those of previews are asked for
+            when they are used.
         handle: does the work; raises `CopilotMcpError` for everything the caller can act on.
         render: the text half, a short Markdown rendering of the same facts.
     """

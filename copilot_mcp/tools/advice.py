@@ -13,7 +13,7 @@ __all__ = ["causes_of_nothing", "keyword_hint"]
 _SEMANTIC_TYPES = frozenset({"doc", "docx", "pptx", "pdf", "aspx", "one"})
 """What Microsoft's semantic index covers; every other type is found by its words alone."""
 
-_TYPE_FILTER = re.compile(r"(?:FileType|FileExtension)[:=]\"?\.?(\w+)", re.IGNORECASE)
+_TYPE_FILTER = re.compile(r"(?<!NOT )(?<!NOT \()(?:FileType|FileExtension)[:=]\"?\.?(\w+)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 _LIST_MARKS = re.compile(r"[,;|/+\n]|\bOR\b|\bAND\b")
 _SPACED_SCRIPTS = re.compile(r"[A-Za-zÀ-ɏ]")

@@ -177,6 +177,13 @@ def test_an_unknown_name_hides_no_wrong_value() -> None:
     )
 
 
+def test_a_long_name_is_shown_in_part() -> None:
+    with pytest.raises(ArgumentError) as caught:
+        read_arguments(Request, {"x" * 3_000: 1})
+    assert caught.value.message.startswith(f"`{'x' * 40}…` is not an argument; known here: ")
+    assert len(caught.value.message) < 300
+
+
 def test_what_follows_from_a_named_problem_is_not_said() -> None:
     class Counted(Arguments):
         count: int

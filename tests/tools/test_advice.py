@@ -65,6 +65,7 @@ def test_only_causes_that_could_apply_are_named() -> None:
     [
         ({}, ["is not enabled for this tenant"], ["filter", "connector", "licence", "container"]),
         ({"filterExpression": "Author:x"}, ["the filter leaves nothing: try without it;"], ["by its words"]),
+        ({"filterExpression": 'NOT FileType:"xlsx"'}, ["the filter leaves nothing: try without it;"], ["by its words"]),
         (
             {"filterExpression": 'FileType:pdf OR FileExtension:"md" OR FileType=TXT'},
             ["words that stand in the file (md, txt is found by its words alone)"],
