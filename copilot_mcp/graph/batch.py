@@ -24,6 +24,7 @@ from copilot_mcp.graph.retrieval import RetrievalBody
 from copilot_mcp.graph.scopes import RETRIEVAL_SCOPES
 from copilot_mcp.graph.tokens import Bearer
 from copilot_mcp.graph.transport import (
+    RETRIED_STATUSES,
     RETRIES,
     RETRIEVAL_LIMIT_S,
     RETRY_CEILING_S,
@@ -36,7 +37,6 @@ from copilot_mcp.graph.transport import (
 ITEMS_PER_BATCH = 20
 
 _BATCH = Operation("batch", repeatable=True, total_s=RETRIEVAL_LIMIT_S)
-_RETRIED_ITEM_STATUSES = (429, 502, 503, 504)
 _CONSENT_KINDS = ("consent_required", "scopes_missing")
 
 Outcome: TypeAlias = RetrievalResponse | CopilotMcpError
@@ -187,7 +187,7 @@ class _Batch:
 
     def _wait(self, answer: Answer, pause: float) -> float | None:
         """Seconds until an item is sent again, `pause` where it names none; None where that does not help."""
-        if answer.status not in _RETRIED_ITEM_STATUSES:
+        if answer.status not in RETRIED_STATUSES:
             return None
         asked = retry_after(answer.headers, self._clocks.now())
         wait = pause if asked is None else asked

@@ -35,7 +35,7 @@ RETRIEVAL_LIMIT_S = 55.0
 
 BATCH_CAP_BYTES = 32 * 1024 * 1024
 _REFUSAL_CAP_BYTES = 1024 * 1024
-_RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE_S = 0.5
 
 
@@ -212,7 +212,7 @@ class _Call:
         self._claims = challenge_in(status, sent.answer.headers)
         passing = isinstance(error, ThrottledError | ServiceUnavailableError)  # a 5xx may wrap a final refusal
         unread = status < 300 and not isinstance(body, dict) and not sent.answer.is_html and not sent.answer.excess
-        return error, self._operation.repeatable and passing and (status in _RETRIED_STATUSES or unread)
+        return error, self._operation.repeatable and passing and (status in RETRIED_STATUSES or unread)
 
     def _refusal(self, sent: Sent) -> GraphError:
         answer, now, turn = sent.answer, self._clocks.now(), self._operation.on_conversation
