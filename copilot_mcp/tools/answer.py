@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 from copilot_mcp.errors import GraphError, ServiceUnavailableError
 from copilot_mcp.quoting import bracketed, fact, quoted
 from copilot_mcp.tools._tool import ToolResult
-from copilot_mcp.tools.labels import Label, label_of
+from copilot_mcp.tools.labels import Label, label_of, label_text
 from copilot_mcp.tools.received import inert_answer
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def render(result: ChatResult) -> str:
     if result.state:
         facts.append(f"state {fact(result.state)}")
     if result.sensitivity_label:
-        facts.append(f"label {fact(result.sensitivity_label.display_name)}")
+        facts.append(f"label {label_text(result.sensitivity_label)}")
     facts.append(f"web search {'on' if result.web_enabled else 'off'}")
     facts.append(f"time zone {result.time_zone}")
     facts.append("complete" if result.complete else "incomplete")

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from copilot_mcp.quoting import bracketed, code_span, fact, quoted
+from copilot_mcp.tools.labels import label_text
 
 if TYPE_CHECKING:
     from copilot_mcp.tools.findings import AskedRequest, RetrieveResult
     from copilot_mcp.tools.hits import Extract, Hit, Thumbnail
-    from copilot_mcp.tools.labels import Label
 
 __all__ = ["render"]
 
@@ -20,7 +20,7 @@ def render(result: "RetrieveResult") -> str:
     lines = [_heading(result, shared), *map(_request_text, result.requests or ())]
     if result.sensitivity_labels:
         whose = "Label of every hit" if shared.label else "Labels, strictest first"
-        lines.append(f"{whose}: {'; '.join(map(_label_text, result.sensitivity_labels))}")
+        lines.append(f"{whose}: {'; '.join(map(label_text, result.sensitivity_labels))}")
     blocks = ["\n".join(lines)]
     blocks += [_hit_text(hit, shared) for hit in result.hits]
     if result.notes:
@@ -61,11 +61,6 @@ def _request_text(request: "AskedRequest") -> str:
     if request.hits is None:
         return f"{where}: not answered. {request.error}"
     return f"{where}{_scope(request.filter_expression, request.filter_honoured)}: {_count(request.hits, 'hit')}"
-
-
-def _label_text(label: "Label") -> str:
-    name = fact(label.display_name)
-    return f"{name} ({fact(label.tooltip)})" if label.tooltip else name
 
 
 def _hit_text(hit: "Hit", shared: _Shared) -> str:

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from copilot_mcp.quoting import fact
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from copilot_mcp.graph import SearchSensitivityLabelInfo
 
-__all__ = ["Label", "by_key", "label_of", "strictness"]
+__all__ = ["Label", "by_key", "label_of", "label_text", "strictness"]
 
 
 class Label(BaseModel):
@@ -44,6 +46,12 @@ def label_of(info: "SearchSensitivityLabelInfo | None") -> Label | None:
 def by_key(labels: "Iterable[Label]") -> dict[str, Label]:
     """Each label once; where several share a key, the strictest."""
     return {label.key: label for label in sorted(labels, key=strictness, reverse=True)}
+
+
+def label_text(label: Label) -> str:
+    """A label among our own words: its name, and what it asks of whoever reads the document."""
+    name = fact(label.display_name)
+    return f"{name} ({fact(label.tooltip)})" if label.tooltip else name
 
 
 def strictness(label: Label) -> tuple[int, str]:

@@ -5,6 +5,7 @@ import pytest
 from copilot_mcp.errors import GraphError, ServiceUnavailableError
 from copilot_mcp.graph import CopilotConversation
 from copilot_mcp.tools.answer import ChatResult, Source, Turn, render, result_of
+from copilot_mcp.tools.labels import Label
 
 TURN = Turn(conversation_id="c1", prompt="Why?", web_enabled=False, time_zone="Etc/UTC")
 
@@ -75,6 +76,7 @@ def test_the_text_lists_sources_that_the_answer_does_not_link() -> None:
         citations=sources,
         conversation_id="c1",
         web_enabled=True,
+        sensitivity_label=Label(display_name="Secret", tooltip="Do not send outside the company."),
         time_zone="Etc/UTC",
         complete=False,
         notes=["Cut."],
@@ -83,5 +85,6 @@ def test_the_text_lists_sources_that_the_answer_does_not_link() -> None:
         "> Ask [Ada](https://contoso.example/ada).\n\n"
         "Sources:\n1. Plan <https://contoso.example/plan>\n- <https://contoso.example/x> (annotation)\n\n"
         "- Note: Cut.\n\n"
-        "(conversationId: c1; web search on; time zone Etc/UTC; incomplete)"
+        "(conversationId: c1; label Secret (Do not send outside the company.); web search on; time zone Etc/UTC; "
+        "incomplete)"
     )
