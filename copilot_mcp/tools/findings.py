@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, PrivateAttr
 
-from copilot_mcp.errors import CopilotMcpError
+from copilot_mcp.errors import AuthenticationRequiredError, CopilotMcpError
 from copilot_mcp.quoting import Quoter, fact
 from copilot_mcp.tools._tool import ToolResult
 from copilot_mcp.tools.advice import causes_of_nothing
@@ -104,7 +104,7 @@ def result_of(
         filter_honoured=_honoured(searches, found),
         requests=_requests(searches, outcomes, found) if len(searches) > 1 else None,
         requests_used=sum(requests_used(each) for each in outcomes),
-        notes=[*_search_notes(searches, found), *notes],
+        notes=[*_search_notes(searches, found), *_sign_in_notes(outcomes), *notes],
     )
     by_path = any(search.body.data_source in _WITH_PATHS for search in searches)
     return _shown(result, hits, labels, settings.max_tokens, by_path=by_path)
@@ -158,10 +158,18 @@ def _search_notes(searches: Sequence[Search], found: Mapping[int, Found]) -> lis
             said.setdefault(note, []).append(number)
     if len(searches) == 1:
         return list(said)
-    return [
-        f"Request{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}: {note}"
-        for note, numbers in said.items()
-    ]
+    return [_about(numbers, note) for note, numbers in said.items()]
+
+
+def _sign_in_notes(outcomes: "Sequence[RetrievalResponse | CopilotMcpError]") -> list[str]:
+    """How to go on where others were answered, so that nobody was asked to sign in during this call."""
+    numbers = [number for number, each in enumerate(outcomes, 1) if isinstance(each, AuthenticationRequiredError)]
+    note = "call again for what was not answered; the person is then asked to sign in."
+    return [_about(numbers, note)] if numbers else []
+
+
+def _about(numbers: Sequence[int], note: str) -> str:
+    return f"Request{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}: {note}"
 
 
 def _shown(

@@ -238,7 +238,31 @@ async def test_request_of_several_that_needs_the_person_is_answered_after_one_si
     partly = answered(await client.call_tool("copilot_retrieve", several))
     assert [each.get("hits") is not None for each in partly["requests"]] == [False, True]
     assert "[mfa_required]" in partly["requests"][0]["error"]
+    said = "Request 1: call again for what was not answered; the person is then asked to sign in."
+    assert said in partly["notes"]
     assert (partly["requestsUsed"], len(person.asked)) == (2, 1)
     result = answered(await client.call_tool("copilot_retrieve", several))
     assert (result["hits"], result["requestsUsed"], len(person.asked)) == (ordinary["hits"], 2, 2)
+    assert said not in result["notes"]
     assert claims_of_sign_ins(simulator) == [STEP_UP]
+
+
+@pytest.mark.parametrize("asks", [True, False])
+async def test_requests_that_all_need_the_person_are_answered_after_one_sign_in(
+    open_client: Any, simulator: Simulator, person: Any, asks: bool
+) -> None:
+    client = await open_client(asks=asks)
+    several = QUESTION | {"moreRequests": [TICKETS]}
+    if not asks:
+        person.decide(facts(await client.call_tool("copilot_retrieve", several))["userCode"])
+    ordinary = await until_answered(client, "copilot_retrieve", several)
+    simulator.clear_trace()
+    simulator.identity.challenge("adele", needs_sign_in=True)
+    if not asks:
+        pending = facts(await client.call_tool("copilot_retrieve", several))
+        assert pending["kind"] == "sign_in_pending"
+        person.decide(pending["userCode"])
+    result = await until_answered(client, "copilot_retrieve", several)
+    assert (result["hits"], result["requestsUsed"]) == (ordinary["hits"], 2)
+    assert items_sent(simulator) == [["sharePoint", "externalItem"]] * 2
+    assert (claims_of_sign_ins(simulator), len(person.asked)) == ([STEP_UP], 2 * asks)

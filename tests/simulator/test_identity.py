@@ -257,6 +257,8 @@ async def test_control_address_sets_and_tells(simulator: Simulator, login: httpx
         ({"do": "set_consent", "user": "adele", "scopes": [], "state": "maybe"}, 400, "state must be"),
         ({"do": "rotate_refresh_tokens", "rotation": "twice"}, 400, "rotation must be"),
         ({"do": "challenge", "user": "adele", "claims": {"id_token": {}}}, 400, "claims must be"),
+        ({"do": "challenge", "user": "adele", "sources": ["mail"]}, 400, "sources must be among sharePoint"),
+        ({"do": "challenge", "user": "adele", "status": 400}, 400, "status must be 401 or 403"),
     ],
 )
 async def test_control_address_explains_what_it_refuses(
