@@ -16,6 +16,7 @@ from copilot_mcp.graph.chat import (
     CopilotConversationRequestMessage,
     CopilotFile,
     CopilotWebContext,
+    NonBlank,
 )
 from copilot_mcp.graph.retrieval import (
     DATA_SOURCES,
@@ -23,6 +24,7 @@ from copilot_mcp.graph.retrieval import (
     DataSource,
     DataSourceConfiguration,
     ExternalItemConfiguration,
+    QueryString,
     RetrievalBody,
     SharePointEmbeddedConfiguration,
     SourceName,
@@ -70,6 +72,8 @@ __all__ = [
     "GraphBody",
     "GraphClient",
     "GraphResource",
+    "NonBlank",
+    "QueryString",
     "RetrievalBody",
     "RetrievalExtract",
     "RetrievalHit",

@@ -28,6 +28,10 @@ DataSource = Annotated[SourceName, BeforeValidator(_spelt_as_graph_does)]
 """Where to look; one source a call. `sharePointEmbedded` is a preview."""
 
 
+QueryString = Annotated[str, StringConstraints(min_length=1, max_length=1500, pattern=r"\S")]
+"""What to find: Graph takes 1,500 characters."""
+
+
 class ConnectionItem(GraphBody):
     """One Copilot connector."""
 
@@ -56,9 +60,7 @@ class DataSourceConfiguration(GraphBody):
 class RetrievalBody(GraphBody):
     """One retrieval: one question to one data source."""
 
-    query_string: Annotated[str, StringConstraints(min_length=1, max_length=1500, pattern=r"\S")] = Field(
-        description="One specific sentence."
-    )
+    query_string: QueryString = Field(description="One specific sentence.")
     data_source: DataSource = Field(description="Where to look.")
     data_source_configuration: DataSourceConfiguration | None = Field(None, description="Narrows the source.")
     filter_expression: str | None = Field(None, description="KQL filter.")

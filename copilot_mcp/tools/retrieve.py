@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field, JsonValue
 
 from copilot_mcp.errors import ArgumentError, AuthenticationRequiredError, CopilotMcpError, ThrottledError
-from copilot_mcp.graph import RETRIEVAL_SCOPES, DataSourceConfiguration, RetrievalBody, SourceName
+from copilot_mcp.graph import (
+    RETRIEVAL_SCOPES,
+    DataSourceConfiguration,
+    NonBlank,
+    QueryString,
+    RetrievalBody,
+    SourceName,
+)
 from copilot_mcp.tools._tool import Tool, ToolContext
 from copilot_mcp.tools.clouds import where_offered
 from copilot_mcp.tools.findings import RetrieveResult, requests_used, result_of
@@ -39,12 +46,7 @@ same."""
 class RetrieveRequest(RetrievalBody):
     """Graph's retrieval body; the words are for the model that fills it in."""
 
-    query_string: str = Field(
-        min_length=1,
-        max_length=1500,
-        pattern=r"\S",
-        description="What to find, one full specific sentence, at most 1,500 characters.",
-    )
+    query_string: QueryString = Field(description="What to find, one full specific sentence, at most 1,500 characters.")
     data_source: SourceName = Field(
         description="sharePoint (sites), oneDriveBusiness (the person's files), externalItem (connectors), "
         "sharePointEmbedded (preview)."
@@ -57,9 +59,7 @@ class RetrieveRequest(RetrievalBody):
         description='KQL, best from build_filter: Path:"https://contoso.sharepoint.com/sites/HR/" AND '
         "LastModifiedTime>=2025-01-01. No blanks around operators; AND, OR, NOT in capitals.",
     )
-    resource_metadata: list[str] | None = Field(
-        None, description='Properties to return with each hit, e.g. ["title","author"].'
-    )
+    resource_metadata: list[NonBlank] | None = Field(None, description='Properties to return, e.g. ["title","author"].')
     maximum_number_of_results: int | None = Field(
         None, ge=1, le=25, description="1 to 25 documents, default 25; lower it only to save tokens."
     )

@@ -185,6 +185,7 @@ async def test_no_hits_are_said_without_concluding_anything(client: Client) -> N
     [
         ({"queryString": "x" * 1501}, "`queryString` has 1,501 characters; at most 1,500 are allowed."),
         ({"queryString": " "}, "`queryString` is blank"),
+        ({"resourceMetadata": ["title", " "]}, "`resourceMetadata[1]` is blank"),
         ({"maximumNumberOfResults": 0}, "`maximumNumberOfResults` is 0; it must be 1 to 25."),
         ({"maximumNumberOfResults": 26}, "`maximumNumberOfResults` is 26; it must be 1 to 25."),
         ({"filterExpresion": "x"}, "did you mean `filterExpression`?"),
