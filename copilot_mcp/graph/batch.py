@@ -7,9 +7,7 @@ of them, as for a single request, and only they are sent again.
 """
 
 import base64
-import binascii
 import copy
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -19,6 +17,7 @@ from pydantic import ValidationError
 from copilot_mcp.errors import CopilotMcpError, ServiceUnavailableError
 from copilot_mcp.graph.challenges import challenge_in
 from copilot_mcp.graph.hits import RetrievalResponse
+from copilot_mcp.graph.json_reader import read_json
 from copilot_mcp.graph.refusals import Answer, refusal, retry_after, stream_refusal
 from copilot_mcp.graph.retrieval import RetrievalBody
 from copilot_mcp.graph.scopes import RETRIEVAL_SCOPES
@@ -230,8 +229,8 @@ def _item_body(body: Any) -> Any:
     if not isinstance(body, str):
         return body
     try:
-        return json.loads(base64.b64decode(body, validate=True))
-    except (binascii.Error, ValueError, RecursionError):
+        return read_json(base64.b64decode(body, validate=True))
+    except ValueError:  # also that of an odd base64, and of a limit
         return None
 
 

@@ -239,10 +239,11 @@ async def test_item_left_out_or_unreadable_is_an_error_of_its_own(wire: Any) -> 
 
 
 async def test_item_body_in_base64_is_read(wire: Any) -> None:
-    encoded = {"a": base64.b64encode(json.dumps(hit("a")).encode()).decode(), "b": "not base64"}
+    deep = base64.b64encode(b'{"a":' * 100 + b"1" + b"}" * 100).decode()
+    encoded = {"a": base64.b64encode(json.dumps(hit("a")).encode()).decode(), "b": "not base64", "c": deep}
     async with wire.open(batch(lambda item: answered(item, 200, encoded[item["body"]["queryString"]]))) as graph:
-        results = await graph.retrieve_many([body("a"), body("b")])
-    assert shown(results) == ["a", "service"]
+        results = await graph.retrieve_many([body("a"), body("b"), body("c")])
+    assert shown(results) == ["a", "service", "service"]
 
 
 @pytest.mark.parametrize("responses", [None, "none", [5, {"id": "1"}, {"id": "1", "status": "200"}]])
