@@ -1,13 +1,18 @@
 """Fixtures that every test may use: tenant -> services -> server -> client, each built on the one before."""
 
+import asyncio
+import inspect
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator, Iterator, Set
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +23,10 @@ from mcp import Client
 from mcp.server import MCPServer
 
 from copilot_mcp.auth import SignInAttempt
+from copilot_mcp.auth.file_lock import locked
 from copilot_mcp.cli._services import GraphServices
 from copilot_mcp.cli._simulated import simulated_settings
+from copilot_mcp.errors import CopilotMcpError
 from copilot_mcp.server import build_server
 from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator, Tenant, load_company
@@ -27,6 +34,15 @@ from copilot_mcp.simulator.secrets_issued import SECRET_MARKS
 
 KEYRING_PASSWORD = "the login password"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
+FAULT_LIMIT_S = 30.0
+"""Seconds of the wall clock in which a test of a fault ends, whatever the fault does."""
+THREAD_LIMIT_S = 5.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "shows(*numbers): shows faults or threats of tests/auth/test_fault_list.py, or its rows say which"
+    )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -75,17 +91,20 @@ def pytest_runtest_makereport(
     return report
 
 
-def _refuse_secrets(printed: str) -> None:
-    assert not any(mark in printed for mark in SECRET_MARKS), "a secret was printed"
+def _refuse_secrets(printed: str | bytes | None, marks: Collection[str] = SECRET_MARKS) -> None:
+    text = printed.decode("utf-8", "replace") if isinstance(printed, bytes) else printed or ""
+    assert not any(mark in text for mark in marks), "a secret was printed"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _what_a_test_captures_itself_is_searched_too() -> Iterator[None]:
-    """What a test takes out of the capture, or a command prints into a runner, is in no report.
+    """What a test takes out of the capture, a command prints into a runner, a process into its pipes, or a refusal
+    of ours would say to whoever prints it, is in no report.
 
-    Both are wrapped at their class, so that no test can forget to ask for it.
+    Each is wrapped at its class, so that no test can forget to ask for it.
     """
     invoke, read_out = CliRunner.invoke, pytest.CaptureFixture.readouterr
+    communicate, leave = subprocess.Popen.communicate, pytest.RaisesExc.__exit__
 
     def searched_invoke(self: CliRunner, *args: Any, **options: Any) -> Any:
         result = invoke(self, *args, **options)
@@ -97,10 +116,89 @@ def _what_a_test_captures_itself_is_searched_too() -> Iterator[None]:
         _refuse_secrets(f"{captured.out}{captured.err}")
         return captured
 
+    def searched_communicate(self: subprocess.Popen[Any], *args: Any, **options: Any) -> Any:
+        printed = communicate(self, *args, **options)
+        for text in printed:
+            _refuse_secrets(text)
+        return printed
+
+    def searched_leave(self: pytest.RaisesExc[Any], kind: Any, error: Any, trace: Any) -> bool:
+        expected = leave(self, kind, error, trace)
+        _refuse_secrets("".join(_said_by(error)), (*SECRET_MARKS, "SECRETMARK"))
+        return expected
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CliRunner, "invoke", searched_invoke)
         patch.setattr(pytest.CaptureFixture, "readouterr", searched_read_out)
+        patch.setattr(subprocess.Popen, "communicate", searched_communicate)
+        patch.setattr(pytest.RaisesExc, "__exit__", searched_leave)
         yield
+
+
+def _said_by(error: BaseException | None) -> Iterator[str]:
+    """What a traceback of one of our errors would say, and what is kept in it and in what it came from."""
+    current = error if isinstance(error, CopilotMcpError) else None
+    for _ in range(10):
+        if current is None:
+            return
+        yield f"{current!s} {current!r} {vars(current)!r}"
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+
+
+@pytest.fixture(autouse=True)
+def _a_fault_leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What every test that shows a fault is held to: bounded time, and no thread, task, lock or temporary file more.
+
+    It is set up before the fixtures of the test and looks when they have gone, so that the pooled threads of anyio,
+    which live as long as their event loop, count too.
+    """
+    if request.node.get_closest_marker("shows") is None:
+        yield
+        return
+    directory: Path | None = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    threads, started = set(threading.enumerate()), time.monotonic()
+    if inspect.iscoroutinefunction(request.node.obj):
+        request.node.obj = _without_orphans(request.node.obj)
+    yield
+    assert time.monotonic() - started < FAULT_LIMIT_S
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(THREAD_LIMIT_S)
+        assert not thread.is_alive(), f"{thread} still runs"
+    if directory is not None:
+        assert list(directory.rglob("*.tmp")) == []
+        for path in (*directory.rglob("*.lock"), *directory.rglob("*.refresh")):
+            if path.is_file() and not path.is_symlink():
+                with locked(path, 0):
+                    pass
+
+
+def _without_orphans(test: Callable[..., Any]) -> Callable[..., Any]:
+    """The test, and then the question whether it has left a task to its event loop."""
+
+    @wraps(test)
+    async def watched(**arguments: Any) -> None:
+        tasks = asyncio.all_tasks()
+        await test(**arguments)
+        assert await _orphans(tasks) == set()
+
+    return watched
+
+
+async def _orphans(before: Set[asyncio.Task[Any]]) -> Set[asyncio.Task[Any]]:
+    """The tasks that are new and stay. Those in which the loop closes the generator of an answer cut off end by
+    themselves.
+    """
+    for _ in range(50):
+        if not asyncio.all_tasks() - before:
+            break
+        await asyncio.sleep(0)
+    return asyncio.all_tasks() - before
+
+
+@pytest.fixture
+def orphans() -> Callable[[Set[asyncio.Task[Any]]], Awaitable[Set[asyncio.Task[Any]]]]:
+    """Tells the tasks that are new and stay: `await orphans(asyncio.all_tasks())`."""
+    return _orphans
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 Every secret in it carries a mark, and after each test all captured output is searched for that mark.
 """
 
+import asyncio
 import base64
 import json
 import logging
 import time
+import traceback
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,6 +22,7 @@ from anyio.abc import TaskGroup
 
 from copilot_mcp.auth import CLOUDS, Credential, MemoryCache, SignInCache, quiet_libraries
 from copilot_mcp.auth.msal_http import MsalHttp
+from copilot_mcp.errors import CopilotMcpError
 from copilot_mcp.simulator.secrets_issued import SECRET_MARKS
 
 MARK = "SECRETMARK"
@@ -190,6 +193,53 @@ def _no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     records = [record for phase in ("setup", "call") for record in caplog.get_records(phase)]
     told = [record.getMessage() + str(record.exc_info) for record in records]
     assert [text for text in told for mark in (MARK, *SECRET_MARKS) if mark in text] == []
+
+
+@pytest.fixture
+def ends(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], orphans: Any
+) -> Callable[..., Awaitable[Any]]:
+    """Lets a call meet its fault: its kind, in time, no secret in anything said, no task left, and then a call works.
+
+    What a test leaves in threads, locks and files is looked at when it has ended (`shows` in `tests/conftest.py`).
+    """
+
+    async def run(
+        failing: Awaitable[Any], kind: str, then: Callable[[], Awaitable[Any]], *, within_s: float = 5.0
+    ) -> CopilotMcpError:
+        tasks, started = asyncio.all_tasks(), time.monotonic()
+        with pytest.raises(CopilotMcpError) as caught:
+            await failing
+        error = caught.value
+        assert (error.kind, time.monotonic() - started < within_s) == (kind, True)
+        assert await orphans(tasks) == set()
+        printed = capfd.readouterr()
+        told = "".join(traceback.format_exception(error)) + f"{error!r} {error.details()} {vars(error)}"
+        told += caplog.text + printed.out + printed.err
+        assert [mark for mark in (MARK, *SECRET_MARKS) if mark in told] == []
+        assert await then()
+        return error
+
+    return run
+
+
+class LoopTime:
+    """What the event loop takes for the time; it passes only when a test says so, besides passing by itself."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        loop = asyncio.get_running_loop()
+        self._now, self.ahead = loop.time, 0.0
+        # The time limits of a request are counted by the loop, and twenty seconds are too long for a test.
+        patch.setattr(loop, "time", lambda: self._now() + self.ahead)
+
+    def passes(self, seconds: float) -> None:
+        self.ahead += seconds
+
+
+@pytest.fixture
+async def loop_time(monkeypatch: pytest.MonkeyPatch) -> LoopTime:
+    """The clock of this test's event loop."""
+    return LoopTime(monkeypatch)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Processes that share one sign-in: refresh together, write together, sign out together."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -8,6 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 
@@ -22,7 +25,7 @@ CLOUD = CLOUDS["simulated"]
 MAIL = ("Mail.Read",)
 
 TEN_THREADS = """
-import json, sys, threading
+import hashlib, json, sys, threading
 from pathlib import Path
 import anyio
 from copilot_mcp.auth import CLOUDS, Credential, LoopbackTransport, TokenCache, open_http
@@ -34,15 +37,17 @@ async def one():
     async with open_http(LoopbackTransport(sys.argv[1])) as http:
         credential = Credential(cloud, cloud.tenant_id, cloud.client_id, cache, http)
         together.wait()
-        found.append(hash(await credential.token(["Mail.Read"])))
+        token = await credential.token(["Mail.Read"])
+        found.append(hashlib.sha256(token.encode()).hexdigest())
 
+print("ready", flush=True)
 sys.stdin.readline()
 threads = [threading.Thread(target=anyio.run, args=(one,)) for _ in range(10)]
 for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-print(json.dumps([len(found), len(set(found))]))
+print(json.dumps([len(found), *set(found)]))
 """
 
 FIFTY_WRITES = """
@@ -51,6 +56,7 @@ from pathlib import Path
 from copilot_mcp.auth import TokenCache
 
 cache, name = TokenCache(Path(sys.argv[1])), sys.argv[2]
+print("ready", flush=True)
 sys.stdin.readline()
 for number in range(50):
     def change(content):
@@ -91,14 +97,14 @@ def four(path: Path) -> Callable[..., list[str]]:
     def run(program: str, *arguments: list[str]) -> list[str]:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
         pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        processes = [
+        processes: list[Any] = [
             subprocess.Popen(
                 [sys.executable, "-P", "-c", program, *arguments[number]], env=environment, text=True, **pipes
             )
             for number in range(4)
         ]
+        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 4
         for process in processes:
-            assert process.stdin is not None
             process.stdin.write("\n")
             process.stdin.flush()
         ends = [process.communicate(timeout=90) for process in processes]
@@ -122,19 +128,24 @@ def expire(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-async def test_four_processes_of_ten_threads_refresh_an_expired_token_once(
+@pytest.mark.shows("F37", "F43", "F44")
+async def test_four_processes_of_ten_threads_refresh_an_expired_token_once_under_strict_rotation(
     tenant: Simulator, tenant_http: httpx.AsyncClient, path: Path, four: Any
 ) -> None:
+    tenant.identity.rotate_refresh_tokens("strict")
     credential = await sign_in(tenant, tenant_http, TokenCache(path))
     before = [entry["operation"] for entry in tenant.trace].count("token")
     TokenCache(path).update(expire)
-    told = four(TEN_THREADS, *[[tenant.url, str(path)]] * 4)
-    assert [json.loads(line) for line in told] == [[10, 1]] * 4
+    told = set(four(TEN_THREADS, *[[tenant.url, str(path)]] * 4))
+    token = hashlib.sha256((await credential.token(MAIL)).encode()).hexdigest()
+    assert [json.loads(line) for line in told] == [[10, token]]
     assert [entry["operation"] for entry in tenant.trace].count("token") - before == 1
-    assert await credential.token(MAIL)
+    assert tenant.identity.refreshes("adele") == 1
+    assert await credential.token(("Chat.Read",))  # the one refresh token that is good was kept
     assert sorted(os.listdir(path.parent)) == ["file.json", "file.lock", "file.refresh"]
 
 
+@pytest.mark.shows("F37", "L5")
 async def test_four_processes_lose_no_write(path: Path, four: Any) -> None:
     assert four(FIFTY_WRITES, *[[str(path), name] for name in "abcd"]) == ["done"] * 4
     kept = TokenCache(path).read()["AppMetadata"]
@@ -142,23 +153,35 @@ async def test_four_processes_lose_no_write(path: Path, four: Any) -> None:
     assert sorted(os.listdir(path.parent)) == ["file.json", "file.lock"]
 
 
+@pytest.mark.shows("F37", "L5")
 async def test_processes_that_write_and_sign_out_together_leave_a_whole_cache(path: Path, four: Any) -> None:
     assert four(FIFTY_WRITES, *[[str(path), name] for name in ("a", "b", "c", "signs out")]) == ["done"] * 4
     assert "signs out-49" in TokenCache(path).read()["AppMetadata"]
     assert sorted(os.listdir(path.parent)) == ["file.json", "file.lock", "file.refresh"]
 
 
+@pytest.mark.shows("F26", "L8")
+@pytest.mark.parametrize("waiting", [False, True])
 async def test_approval_after_cancelling_leaves_no_account_and_an_empty_cache(
-    tenant: Simulator, tenant_http: httpx.AsyncClient, path: Path
+    tenant: Simulator, tenant_http: httpx.AsyncClient, path: Path, waiting: bool
 ) -> None:
-    cache = TokenCache(path)
-    credential = Credential(CLOUD, CLOUD.tenant_id or "", CLOUD.client_id or "", cache, tenant_http)
-    attempt = await credential.start_sign_in(MAIL)
-    credential.cancel_sign_in()
-    tenant.approve(attempt.user_code, "adele")
+    cache, attempts = TokenCache(path), []
+
+    async def cancel_and_approve(_: float = 0.0) -> None:
+        credential.cancel_sign_in()
+        tenant.approve(attempts[0].user_code, "adele")
+        await anyio.lowlevel.checkpoint()
+
+    credential = Credential(
+        CLOUD, CLOUD.tenant_id or "", CLOUD.client_id or "", cache, tenant_http, sleep=cancel_and_approve
+    )
+    attempts.append(await credential.start_sign_in(MAIL))
+    if not waiting:
+        await cancel_and_approve()
     with pytest.raises(AuthenticationError) as caught:
-        await credential.finish_sign_in(attempt)
+        await credential.finish_sign_in(attempts[0])
     assert caught.value.kind == "sign_in_cancelled"
+    assert [entry["operation"] for entry in tenant.trace].count("token") == waiting
     assert (await credential.account(), cache.read(), path.exists()) == (None, {}, False)
     later = await sign_in(tenant, tenant_http, cache)
     assert (account_in(cache.read()), bool(await later.token(MAIL))) == (await later.account(), True)
