@@ -112,7 +112,8 @@ def _whole_number(value: object) -> int | None:
 def read_grant(answer: Mapping[str, Any], cloud: Cloud, asked: frozenset[str]) -> Grant:
     """The token in an answer that holds no `error`.
 
-    Where the answer names no scopes, those `asked` for were granted (RFC 6749, 5.1).
+    Where the answer names no scopes, those `asked` for were granted (RFC 6749, 5.1). It may spell them in another
+    case, which makes no difference to Entra; the grant spells them as they were asked for.
 
     Raises:
         AuthenticationError: The answer is not a usable token (`bad_answer`), or the token works only for a device's
@@ -135,7 +136,9 @@ def read_grant(answer: Mapping[str, Any], cloud: Cloud, asked: frozenset[str]) -
         return Grant(token, life_s, asked)
     if not isinstance(scope, str) or not all(_SCOPE.fullmatch(part) for part in scope.split()):
         raise unreadable("no readable scopes")
-    return Grant(token, life_s, frozenset(cloud.scope_name(part) for part in scope.split()))
+    spelt = {name.casefold(): name for name in asked}
+    names = (cloud.scope_name(part) for part in scope.split())
+    return Grant(token, life_s, frozenset(spelt.get(name.casefold(), name) for name in names))
 
 
 def person_of(answer: Mapping[str, Any], client_id: str, tenant: str) -> Account:

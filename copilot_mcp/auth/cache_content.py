@@ -5,7 +5,7 @@ after every part that MSAL or this package will touch has the right form.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
@@ -30,8 +30,8 @@ __all__ = [
 Content: TypeAlias = dict[str, dict[str, dict[str, Any]]]
 """Section to key to entry."""
 
-StoredToken: TypeAlias = tuple[str, float, float, frozenset[str]]
-"""Access token, when it ends, when it is better renewed (both seconds since 1970), and its permission names."""
+StoredToken: TypeAlias = tuple[str, float, float]
+"""Access token, when it ends and when it is better renewed, both in seconds since 1970."""
 
 _OURS = "CopilotMcp"
 _ACCOUNT = "account"
@@ -145,14 +145,17 @@ def without_token(content: Content, secret: str) -> Content:
     return {**content, "AccessToken": {key: entry for key, entry in tokens.items() if entry["secret"] != secret}}
 
 
-def stored_tokens(content: Content, account: Account, client_id: str, cloud: Cloud) -> Iterator[StoredToken]:
-    """The access tokens kept for the account.
+def stored_tokens(
+    content: Content, account: Account, client_id: str, cloud: Cloud, names: Collection[str]
+) -> Iterator[StoredToken]:
+    """The access tokens kept for the account that carry all these permission names.
 
-    MSAL compares scopes letter by letter and misses a token whose scopes were echoed without their prefix; here
-    names are compared.
+    MSAL compares scopes letter by letter and misses a token whose scopes were echoed without their prefix, or in
+    another case; here names are compared, in any case.
     """
+    wanted = {name.casefold() for name in names}
     for entry in content.get("AccessToken", {}).values():
         if entry["home_account_id"] == account.home_account_id and entry["client_id"] == client_id:
-            names = frozenset(cloud.scope_name(scope) for scope in entry["target"].split())
             ends = float(entry["expires_on"])
-            yield entry["secret"], ends, float(entry.get("refresh_on", ends)), names
+            if wanted <= {cloud.scope_name(scope).casefold() for scope in entry["target"].split()}:
+                yield entry["secret"], ends, float(entry.get("refresh_on", ends))

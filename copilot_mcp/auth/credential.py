@@ -30,7 +30,7 @@ from copilot_mcp.auth.device_code import DeviceCodeSignIn, SignInAttempt, Sleep
 from copilot_mcp.auth.entra import DeviceFlow, Entra
 from copilot_mcp.auth.flights import Flights
 from copilot_mcp.auth.refusals import conditions_changed, may_pass, refusal_error, scopes_missing, signed_out
-from copilot_mcp.auth.renewal import OPENID_SCOPES, check_person, erased, renewed, with_tokens_of
+from copilot_mcp.auth.renewal import OPENID_SCOPES, check_home, check_person, erased, renewed, with_tokens_of
 from copilot_mcp.auth.sign_in_cache import SignInCache
 from copilot_mcp.auth.token_facts import TokenFacts, read_facts
 from copilot_mcp.auth.token_memory import FRESH_S, HeldToken, TokenMemory
@@ -244,8 +244,8 @@ class Credential:
             raise signed_out()
         found = [
             HeldToken(secret, ends, stamp)
-            for secret, ends, renew, granted in stored_tokens(content, account, self._client_id, self._cloud)
-            if names <= granted and secret != rejected and ends - now > least_s and (renew > now or least_s < FRESH_S)
+            for secret, ends, renew in stored_tokens(content, account, self._client_id, self._cloud, names)
+            if secret != rejected and ends - now > least_s and (renew > now or least_s < FRESH_S)
         ]
         return max(found, key=lambda held: held.ends, default=None)
 
@@ -282,6 +282,7 @@ class Credential:
         grant = read_grant(answer, self._cloud, names)
         person = person_of(answer, self._client_id, self._entra.tenant_id(flow))
         content, home_account_id = self._entra.signed_in(flow)
+        check_home(person, home_account_id)
         account = replace(
             person,
             scopes=tuple(sorted(grant.scopes - OPENID_SCOPES)),

@@ -1,4 +1,4 @@
-"""What a refresh changes in the saved sign-in, where that sign-in still is the one that was refreshed."""
+"""What a refresh changes in the saved sign-in, while that is the one that was refreshed; and whose tokens they are."""
 
 import logging
 from collections.abc import Mapping
@@ -9,8 +9,9 @@ from copilot_mcp.auth.answers import Account, person_of, unreadable
 from copilot_mcp.auth.cache_content import Content, account_in, merged, with_account
 from copilot_mcp.auth.refusals import signed_out
 from copilot_mcp.auth.sign_in_cache import SignInCache
+from copilot_mcp.errors import AuthenticationError
 
-__all__ = ["OPENID_SCOPES", "check_person", "erased", "renewed", "with_tokens_of"]
+__all__ = ["OPENID_SCOPES", "check_home", "check_person", "erased", "renewed", "with_tokens_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +26,25 @@ def check_person(answer: Mapping[str, Any], client_id: str, account: Account) ->
         AuthenticationError: They are for somebody else, or for nobody that is named (`bad_answer`).
     """
     if not person_of(answer, client_id, tenant="").same_person(account):
-        logger.warning("security: wrong_person_answer")
-        raise unreadable("tokens for another person")
+        raise _wrong_person()
+
+
+def check_home(person: Account, home_account_id: str) -> None:
+    """Refuse a sign-in whose ID token names another person than its `client_info`, of which MSAL makes its key.
+
+    Both name the same object where the person is at home in this tenant; a guest has an object of their own in each.
+
+    Raises:
+        AuthenticationError: They contradict each other (`bad_answer`).
+    """
+    object_id, _, tenant_id = home_account_id.lower().partition(".")
+    if tenant_id == person.tenant_id and object_id != person.object_id:
+        raise _wrong_person()
+
+
+def _wrong_person() -> AuthenticationError:
+    logger.warning("security: wrong_person_answer")
+    return unreadable("tokens for another person")
 
 
 def with_tokens_of(before: Content, after: Content) -> Content:

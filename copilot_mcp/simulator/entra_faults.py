@@ -36,6 +36,7 @@ ENTRA_FAULTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "id_token_of_another_tenant": ("sign_in", "token", "the ID token is from another tenant"),
     "no_client_info": ("sign_in", "token", "no client_info"),
     "fewer_scopes": ("sign_in", "token", "the last scope is not granted, or only those in the list `value`"),
+    "scopes_in_another_case": ("sign_in", "token", "the scopes granted are spelt in small letters"),
     "approved_by_a_stranger": ("sign_in", "token", "every token is for a person of another tenant"),
     "app_only_token": ("sign_in", "token", "the access token is an application's, without a person"),
     "personal_account": ("sign_in", "token", "the tokens are for a personal account"),

@@ -100,6 +100,10 @@ def _without(*members: str) -> Callable[[dict[str, Any], Any], None]:
     return drop
 
 
+def _in_small_letters(body: dict[str, Any], _: Any) -> None:
+    body["scope"] = body["scope"].lower()
+
+
 def _moved(scheme_and_host: str) -> Callable[[dict[str, Any], Any], None]:
     def move(body: dict[str, Any], _: Any) -> None:
         for name in ("authorization_endpoint", "token_endpoint", "device_authorization_endpoint", "jwks_uri"):
@@ -116,6 +120,7 @@ _MEMBERS: Final[Mapping[str, Callable[[dict[str, Any], Any], None]]] = {
     "no_expires_in": _without("expires_in", "ext_expires_in"),
     "broken_id_token": _put("id_token", "not.a.jwt!"),
     "no_client_info": _without("client_info"),
+    "scopes_in_another_case": _in_small_letters,
     "interval": _put("interval", 0),
     "verification_uri": _put("verification_uri", _LOOK_ALIKE),
     "message": _put("message", HOSTILE_TEXT),

@@ -1,5 +1,6 @@
 """The sign-in by device code: its limits, its endings, and cancelling at every moment."""
 
+import base64
 from datetime import UTC, datetime
 from typing import Any
 
@@ -374,6 +375,14 @@ async def test_account_of_another_tenant_is_refused_and_not_stored(
     finally:
         bob.tenant = "11111111-1111-4111-8111-111111111111"
     assert (caught.value.kind, cache.read()) == ("user_not_in_tenant", {})
+
+
+async def test_guest_has_another_object_at_home(credential: Any, entra: Any) -> None:
+    home = base64.urlsafe_b64encode(b'{"uid": "at-home", "utid": "33333333-3333-4333-8333-333333333333"}').decode()
+    entra.script["token"].append(lambda _: entra.success(entra.device_scope, client_info=home))
+    account = await credential.finish_sign_in(await credential.start_sign_in(SCOPES))
+    assert account.home_account_id == "at-home.33333333-3333-4333-8333-333333333333"
+    assert await credential.token(["Mail.Read"]) == "access-2-SECRETMARK"
 
 
 async def test_any_work_account_may_sign_in_where_no_tenant_is_set(new_credential: Any, entra: Any) -> None:

@@ -219,9 +219,21 @@ async def test_loop_that_entra_saw_is_not_asked_again_for_five_minutes(
 
 
 @pytest.mark.shows("F48")
-async def test_scopes_in_another_case_are_the_same_permissions(tenant: Simulator, credential: Credential) -> None:
-    assert await credential.token(("Files.Read.All",)) == await credential.token(FILES)
+async def test_scopes_in_another_case_are_the_same_permissions(
+    tenant: Simulator, credential: Credential, later: Later, cache: TokenCache
+) -> None:
+    """Entra takes scopes in any case and may spell them differently in its answer."""
+    await credential.sign_out()
+    tenant.faults.add("scopes_in_another_case", times=2)
+    await sign_in(tenant, credential)
+    assert "/files.read.all" in next(iter(cache.read()["AccessToken"].values()))["target"]
+    account = await credential.account()
+    assert (account and account.scopes, await credential.missing_scopes(FILES)) == (FILES, ())
+    assert await credential.token(("Files.Read.All",)) == await credential.token(("files.read.all", "SITES.READ.ALL"))
     assert tenant.identity.refreshes("adele") == 0
+    later.ahead = 3700.0
+    assert await credential.token(FILES)
+    assert tenant.identity.refreshes("adele") == 1
 
 
 @pytest.fixture

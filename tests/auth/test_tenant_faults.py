@@ -127,6 +127,7 @@ async def test_fault_at_the_start_ends_in_its_kind(
         ("F10", "expires_in,value=1000000000000", "bad_answer"),
         ("F10", "expires_in,value=soon", "bad_answer"),
         ("F11", "broken_id_token", "bad_answer"),
+        ("F11", "id_token_of_another_person", "bad_answer"),
         ("F11", "id_token_of_another_tenant", "user_not_in_tenant"),
         ("F29", "approved_by_a_stranger", "user_not_in_tenant"),
         ("F29", "personal_account", "personal_account"),

@@ -137,6 +137,13 @@ async def test_fewer_scopes_are_granted_than_asked(simulator: Simulator, sign_in
     assert (chosen["scope"], claims_of(chosen["access_token"])["scp"]) == ("Chat.Read openid profile", "Chat.Read")
 
 
+async def test_scopes_are_spelt_in_small_letters(simulator: Simulator, sign_in: Starter) -> None:
+    simulator.faults.add("scopes_in_another_case")
+    small = await sign_in("adele", "Mail.Read Chat.Read")
+    assert small["scope"] == "mail.read chat.read openid profile"
+    assert claims_of(small["access_token"])["scp"] == "Mail.Read Chat.Read"
+
+
 @pytest.mark.parametrize(
     ("name", "root"),
     [
