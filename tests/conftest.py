@@ -184,19 +184,22 @@ def _without_orphans(test: Callable[..., Any]) -> Callable[..., Any]:
     return watched
 
 
-async def _orphans(before: Set[asyncio.Task[Any]]) -> Set[asyncio.Task[Any]]:
-    """The tasks that are new and stay. Those in which the loop closes the generator of an answer cut off end by
-    themselves.
+async def _orphans(before: Set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+    """The tasks that are new and stay.
+
+    Those in which the loop closes the generator of an answer cut off end by themselves, and those of the SDK with the
+    client that the test has opened.
     """
     for _ in range(50):
-        if not asyncio.all_tasks() - before:
+        new = {task for task in asyncio.all_tasks() - before if not task.get_name().startswith("mcp.")}
+        if not new:
             break
         await asyncio.sleep(0)
-    return asyncio.all_tasks() - before
+    return new
 
 
 @pytest.fixture
-def orphans() -> Callable[[Set[asyncio.Task[Any]]], Awaitable[Set[asyncio.Task[Any]]]]:
+def orphans() -> Callable[[Set[asyncio.Task[Any]]], Awaitable[set[asyncio.Task[Any]]]]:
     """Tells the tasks that are new and stay: `await orphans(asyncio.all_tasks())`."""
     return _orphans
 

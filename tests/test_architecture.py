@@ -106,10 +106,12 @@ def dependencies() -> list[str]:
     return lines
 
 
+@pytest.mark.shows("L11")
 def test_every_import_is_a_declared_dependency() -> None:
     assert undeclared(set().union(*(imported(path) for path in MODULES)), dependencies()) == set()
 
 
+@pytest.mark.shows("L11")
 @pytest.mark.parametrize("package", ["jeepney", "secretstorage", "msal_extensions", "httpx", "cryptography"])
 def test_import_that_nothing_declares_is_found(package: str) -> None:
     without = [line for line in dependencies() if not line.lower().startswith(package.replace("_", "-"))]

@@ -113,6 +113,7 @@ def kills(tmp_path: Path) -> Any:
     return run
 
 
+@pytest.mark.shows("F36", "L5")
 @pytest.mark.parametrize("form", ["plain", "sealed"])
 def test_forty_kills_during_a_save_leave_forty_readable_caches(kills: Any, form: str) -> None:
     told = kills(form, seed=20260701)

@@ -34,6 +34,7 @@ def test_file_name_is_derived_from_profile_cloud_tenant_and_client() -> None:
     assert len(others) == 5
 
 
+@pytest.mark.shows("F42", "F66", "L6")
 @pytest.mark.parametrize(
     "profile",
     [

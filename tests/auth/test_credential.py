@@ -204,6 +204,7 @@ async def test_busy_service_is_left_alone_for_the_time_it_names(
     assert await credential.token(["Mail.Read"]) == "access-2-SECRETMARK"
 
 
+@pytest.mark.shows("F44")
 async def test_revoked_sign_in_asks_for_login_and_is_remembered_for_half_a_minute(
     credential: Any, clock: Any, entra: Any, sign_in: Any
 ) -> None:
@@ -273,6 +274,7 @@ async def test_refreshed_token_of_another_person_is_refused_and_not_kept(
     assert "security: wrong_person_answer" in caplog.messages
 
 
+@pytest.mark.shows("F6", "F7", "F8", "F9", "F10", "F11", "F15")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -305,6 +307,7 @@ async def test_unusable_answer_is_a_typed_error_and_the_next_call_succeeds(
     assert (await credential.token(["Mail.Read"])).startswith("access-")
 
 
+@pytest.mark.shows("F46")
 async def test_cancelled_caller_leaves_the_refresh_to_the_others(
     credential: Any, cache: Any, clock: Any, entra: Any, sign_in: Any
 ) -> None:

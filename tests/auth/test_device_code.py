@@ -56,6 +56,7 @@ async def test_storm_of_slow_down_stays_below_a_minute_and_ends(credential: Any,
     assert (caught.value.kind, max(clock.slept), sum(clock.slept)) == ("sign_in_expired", 60, 900)
 
 
+@pytest.mark.shows("F23", "F24")
 @pytest.mark.parametrize(
     ("interval", "expires_in", "used", "life"),
     [
@@ -79,6 +80,7 @@ async def test_interval_and_lifetime_are_clamped(
     await credential.finish_sign_in(attempt)
 
 
+@pytest.mark.shows("F25", "L10")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -105,6 +107,7 @@ async def test_answer_that_must_not_be_shown_is_refused(credential: Any, entra: 
     assert (await credential.start_sign_in(SCOPES)).user_code == "ABCD1234"
 
 
+@pytest.mark.shows("F21")
 @pytest.mark.parametrize(
     ("error", "number", "kind"),
     [
@@ -200,6 +203,7 @@ async def test_code_that_nobody_uses_expires_by_our_own_clock(credential: Any, c
     assert "does not allow device codes" in str(caught.value)
 
 
+@pytest.mark.shows("F30")
 async def test_faults_on_the_way_do_not_end_the_waiting(credential: Any, clock: Any, entra: Any) -> None:
     entra.script["token"] += [
         httpx.Response(503, headers={"retry-after": "20"}, text="busy"),
@@ -231,6 +235,7 @@ async def test_asking_again_gives_the_same_code_until_more_scopes_are_wanted(cre
     assert caught.value.kind == "sign_in_cancelled"
 
 
+@pytest.mark.shows("F27")
 async def test_two_starts_at_once_share_one_code(credential: Any, entra: Any) -> None:
     codes: list[SignInAttempt] = []
 
@@ -244,6 +249,7 @@ async def test_two_starts_at_once_share_one_code(credential: Any, entra: Any) ->
     assert entra.log.count("devicecode") == 1
 
 
+@pytest.mark.shows("L7")
 async def test_sixth_start_within_an_hour_is_refused(credential: Any, clock: Any) -> None:
     for _ in range(5):
         await credential.start_sign_in(SCOPES)
@@ -270,6 +276,7 @@ async def test_two_waiters_get_one_answer(credential: Any, entra: Any) -> None:
     assert entra.log.count("device_code") == 1
 
 
+@pytest.mark.shows("F26")
 async def test_cancel_before_waiting_ends_the_attempt(credential: Any, entra: Any) -> None:
     attempt = await credential.start_sign_in(SCOPES)
     credential.cancel_sign_in()
@@ -278,6 +285,7 @@ async def test_cancel_before_waiting_ends_the_attempt(credential: Any, entra: An
     assert (caught.value.kind, entra.log.count("device_code")) == ("sign_in_cancelled", 0)
 
 
+@pytest.mark.shows("F26")
 async def test_cancel_while_waiting_ends_it_without_another_request(credential: Any, clock: Any, entra: Any) -> None:
     attempt = await credential.start_sign_in(SCOPES)
     clock.on_sleep = credential.cancel_sign_in
@@ -286,6 +294,7 @@ async def test_cancel_while_waiting_ends_it_without_another_request(credential: 
     assert (caught.value.kind, entra.log.count("device_code")) == ("sign_in_cancelled", 1)
 
 
+@pytest.mark.shows("F26", "L8")
 async def test_approval_that_arrives_with_the_cancellation_stores_nothing(
     credential: Any, cache: Any, entra: Any
 ) -> None:
@@ -311,6 +320,7 @@ async def test_success_that_is_no_longer_wanted_is_not_stored(credential: Any, c
     assert (caught.value.kind, cache.read()) == ("sign_in_cancelled", {})
 
 
+@pytest.mark.shows("F26")
 async def test_cancel_during_the_start_is_heard(credential: Any, entra: Any) -> None:
     def cancel_first(_: dict[str, str]) -> httpx.Response:
         credential.cancel_sign_in()
@@ -322,6 +332,7 @@ async def test_cancel_during_the_start_is_heard(credential: Any, entra: Any) -> 
     assert caught.value.kind == "sign_in_cancelled"
 
 
+@pytest.mark.shows("F28")
 async def test_cancelled_caller_takes_the_attempt_with_it(credential: Any, clock: Any, entra: Any) -> None:
     attempt = await credential.start_sign_in(SCOPES)
     with anyio.CancelScope() as scope:
@@ -364,6 +375,7 @@ async def test_sign_out_cancels_a_pending_sign_in(credential: Any) -> None:
     assert caught.value.kind == "sign_in_cancelled"
 
 
+@pytest.mark.shows("F29")
 async def test_account_of_another_tenant_is_refused_and_not_stored(
     credential: Any, cache: Any, entra: Any, bob: Any
 ) -> None:

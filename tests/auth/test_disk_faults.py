@@ -80,6 +80,7 @@ def read_only() -> Iterator[tuple[Path, Callable[[], AbstractContextManager[None
         yield folder / "file.json", refusing
 
 
+@pytest.mark.shows("F35")
 def test_full_disk_keeps_the_old_file_and_the_new_sign_in_in_memory_until_there_is_room(path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     done = subprocess.run(
@@ -102,6 +103,7 @@ def test_full_disk_keeps_the_old_file_and_the_new_sign_in_in_memory_until_there_
     assert sorted(os.listdir(path.parent)) == ["file.json", "file.lock"]
 
 
+@pytest.mark.shows("F35")
 def test_read_only_disk_keeps_changes_in_memory_until_it_takes_them(read_only: Any) -> None:
     path, refusing = read_only
     cache = TokenCache(path)
@@ -122,6 +124,7 @@ def test_read_only_disk_keeps_changes_in_memory_until_it_takes_them(read_only: A
     )
 
 
+@pytest.mark.shows("F35")
 def test_sign_out_on_a_read_only_disk_says_that_the_file_is_still_there(read_only: Any) -> None:
     path, refusing = read_only
     cache = TokenCache(path)
@@ -173,6 +176,7 @@ def test_change_by_another_process_counts_although_our_own_was_not_saved(path: P
     assert (keys(cache), cache.stamp() == stamp) == ([], False)
 
 
+@pytest.mark.shows("F35")
 def test_folder_that_vanishes_is_made_again(path: Path) -> None:
     cache = TokenCache(path)
     put(cache, "a")
@@ -184,6 +188,7 @@ def test_folder_that_vanishes_is_made_again(path: Path) -> None:
     assert keys(TokenCache(path)) == ["b"]
 
 
+@pytest.mark.shows("F38", "L5")
 @pytest.mark.parametrize("years", [-1, 1])
 def test_clock_that_jumps_a_year_hides_no_change(path: Path, years: int) -> None:
     first, second = TokenCache(path), TokenCache(path)
@@ -205,6 +210,7 @@ def test_every_save_moves_the_files_time_forward(path: Path) -> None:
     assert times == sorted(set(times))
 
 
+@pytest.mark.shows("L4")
 def test_folders_and_files_are_private_although_nothing_is_masked(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
@@ -238,6 +244,7 @@ def foreign(path: Path) -> None:
     os.chown(path, NOBODY, NOBODY)
 
 
+@pytest.mark.shows("F34", "L4")
 @pytest.mark.parametrize("name", ["file.json", "file.lock", "file.refresh"])
 @pytest.mark.parametrize(
     ("plant", "words"),
@@ -273,6 +280,7 @@ def test_planted_file_is_refused_untouched_and_the_next_call_works_without_it(
     assert keys(cache) == ["a"]
 
 
+@pytest.mark.shows("F36")
 def test_leftovers_of_a_killed_process_are_removed_by_the_next_read(path: Path) -> None:
     put(TokenCache(path), "a")
     path.with_name("file.json.1.ab.tmp").write_text("half a sign-in")

@@ -113,6 +113,7 @@ def test_sign_out_removes_file_and_key(path: Path, opened: Any, store: Store) ->
     assert secret(opened()) == "2-0"
 
 
+@pytest.mark.shows("F33")
 @pytest.mark.parametrize("key", [None, bytes(32)], ids=["gone", "another"])
 def test_file_whose_key_is_gone_is_removed_and_told(
     path: Path, opened: Any, store: Store, key: bytes | None, caplog: pytest.LogCaptureFixture
@@ -128,6 +129,7 @@ def test_file_whose_key_is_gone_is_removed_and_told(
     assert secret(opened()) == "2-0"
 
 
+@pytest.mark.shows("F39")
 def test_locked_key_store_loses_nothing_and_is_told(path: Path, opened: Any, store: Store) -> None:
     sign_in(opened(), 1)
     before = path.read_bytes()
@@ -205,6 +207,7 @@ def test_key_store_that_opens_in_between_does_not_cost_the_unread_file(path: Pat
     assert (cache.read(), secret(opened())) == (content, "1-0")
 
 
+@pytest.mark.shows("F39")
 def test_machine_without_a_key_store_keeps_the_sign_in_in_memory_only(
     path: Path, opened: Any, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -228,6 +231,7 @@ def test_change_by_another_process_ends_what_was_held_in_memory(path: Path, open
     assert (secret(cache), cache.stamp() != stamp) == ("2-0", True)
 
 
+@pytest.mark.shows("F33")
 def test_plain_file_of_an_earlier_version_is_encrypted_and_that_is_said(
     path: Path, opened: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -66,6 +66,7 @@ def test_owner_is_unknown_while_it_has_not_signed(tmp_path: Path) -> None:
     assert caught.value.owner == ""
 
 
+@pytest.mark.shows("F36", "L5")
 def test_lock_of_a_killed_process_is_free_at_once(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}

@@ -77,6 +77,7 @@ async def test_form_goes_out_without_empty_fields_and_without_compression() -> N
     assert seen[0].extensions["timeout"] == {"connect": 5.0, "read": 15.0, "write": 15.0, "pool": 5.0}
 
 
+@pytest.mark.shows("F18")
 async def test_success_loses_its_retry_after_so_that_msal_does_not_keep_it() -> None:
     answer = await call(answering(httpx.Response(200, json={}, headers={"Retry-After": "30"})))
     assert "retry-after" not in {name.lower() for name in answer.headers}
@@ -89,6 +90,7 @@ async def test_refusal_gets_a_status_that_msal_does_not_keep() -> None:
         answer.raise_for_status()
 
 
+@pytest.mark.shows("F16")
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [("0", 0.0), ("7", 7.0), ("1000000000", 3600.0), ("soon", None), ("", None), ("-1", None)],
@@ -183,6 +185,7 @@ async def test_cancelled_caller_ends_its_request() -> None:
     assert group.cancel_scope.cancel_called
 
 
+@pytest.mark.shows("L10")
 @pytest.mark.parametrize(
     "url",
     [
@@ -205,6 +208,7 @@ async def test_discovery_is_asked_once_a_day(adapter: MsalHttp, entra: Any, cloc
     assert entra.log == ["discovery", "discovery"]
 
 
+@pytest.mark.shows("F19", "L10")
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "device_authorization_endpoint"])
 @pytest.mark.parametrize("address", [None, 7, f"http{ROOT[5:]}/x", "https://evil.example/x"])
 async def test_discovery_that_leads_elsewhere_is_refused_and_not_kept(

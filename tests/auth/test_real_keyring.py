@@ -91,6 +91,7 @@ async def test_plain_file_of_an_earlier_version_is_encrypted_and_that_is_said(
     await credential.sign_out()
 
 
+@pytest.mark.shows("F39")
 async def test_locked_keyring_is_told_and_the_sign_in_is_there_again_after_it(
     session: Any, cache: TokenCache, new_credential: Any, sign_in: Any, status: Any
 ) -> None:
@@ -105,6 +106,7 @@ async def test_locked_keyring_is_told_and_the_sign_in_is_there_again_after_it(
     await later.sign_out()
 
 
+@pytest.mark.shows("F39")
 async def test_keyring_that_hangs_costs_its_time_once_and_the_sign_in_is_kept(
     session: Any, cache: TokenCache, new_credential: Any, sign_in: Any
 ) -> None:

@@ -126,6 +126,7 @@ def test_keyring_that_hangs_is_given_up_in_time(bus: Any, which: str) -> None:
     assert (threading.active_count(), SecretService(NAME).get()) == (threads, KEY)
 
 
+@pytest.mark.shows("F39")
 def test_five_seconds_are_the_limit() -> None:
     assert LIMIT_S == 5.0
 

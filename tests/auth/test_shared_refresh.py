@@ -41,6 +41,7 @@ def slow_refresh(http: httpx.AsyncClient, entra: Any) -> Any:
     return slow
 
 
+@pytest.mark.shows("F46")
 async def test_cancelled_caller_leaves_at_once_and_the_others_get_the_token(
     new_credential: Any, entra: Any, sign_in: Any, slow_refresh: Any
 ) -> None:
@@ -66,6 +67,7 @@ async def test_cancelled_caller_leaves_at_once_and_the_others_get_the_token(
     assert entra.log.count("refresh_token") == 1
 
 
+@pytest.mark.shows("F40")
 async def test_sign_out_during_a_refresh_drops_the_late_answer(
     new_credential: Any, entra: Any, sign_in: Any, slow_refresh: Any
 ) -> None:
@@ -91,6 +93,7 @@ async def test_sign_out_during_a_refresh_drops_the_late_answer(
     assert await later.token(["Mail.Read"]) == "access-3-SECRETMARK"
 
 
+@pytest.mark.shows("F40")
 async def test_sign_in_of_somebody_else_during_a_refresh_is_not_overwritten(
     new_credential: Any, cache: Any, entra: Any, bob: Any, sign_in: Any, slow_refresh: Any
 ) -> None:
@@ -117,6 +120,7 @@ async def test_sign_in_of_somebody_else_during_a_refresh_is_not_overwritten(
     assert (caught, account.username, account.scopes) == (["signed_out"], "bob@contoso.example", ("Chat.Read",))
 
 
+@pytest.mark.shows("F46")
 async def test_server_that_stops_ends_the_refresh_and_its_thread(
     new_credential: Any, sign_in: Any, slow_refresh: Any
 ) -> None:

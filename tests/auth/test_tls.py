@@ -26,6 +26,7 @@ async def asked(http: httpx.AsyncClient, root: str) -> str:
     return "ok"
 
 
+@pytest.mark.shows("F3")
 @pytest.mark.parametrize("certificate", ["good", "untrusted", "expired", "wrong_name"])
 async def test_certificate_that_this_computer_does_not_trust_is_refused(certificate: str) -> None:
     with Simulator() as tenant:

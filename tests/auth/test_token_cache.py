@@ -93,6 +93,7 @@ def test_erase_removes_the_file(path: Path) -> None:
     cache.erase()
 
 
+@pytest.mark.shows("F32")
 @pytest.mark.parametrize(
     "data",
     [
@@ -139,6 +140,7 @@ def test_file_that_others_may_read_is_refused_with_the_remedy(path: Path) -> Non
         assert caught.value.kind == "cache_unsafe"
 
 
+@pytest.mark.shows("F41")
 def test_lock_held_for_ever_by_another_is_named(path: Path) -> None:
     cache = TokenCache(path, lock_timeout_s=0)
     put(cache, "a")
@@ -149,6 +151,7 @@ def test_lock_held_for_ever_by_another_is_named(path: Path) -> None:
     assert keys(cache) == ["a"]
 
 
+@pytest.mark.shows("F41")
 def test_refresh_goes_on_beside_a_stuck_process(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     cache = TokenCache(path, refresh_timeout_s=0)
     with cache.refreshing(), cache.refreshing():
@@ -156,6 +159,7 @@ def test_refresh_goes_on_beside_a_stuck_process(path: Path, caplog: pytest.LogCa
     assert caplog.messages == [f"Process {os.getpid()} has been refreshing a token for long; going on without it."]
 
 
+@pytest.mark.shows("F35")
 def test_disk_that_refuses_keeps_the_sign_in_in_memory_until_it_takes_it(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

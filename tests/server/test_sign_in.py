@@ -204,6 +204,7 @@ async def test_refusal_in_the_browser_while_the_call_waits_is_its_answer(open_cl
     assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
 
 
+@pytest.mark.shows("L7")
 async def test_sixth_start_within_an_hour_is_refused(open_client: Any, simulator: Simulator, person: Any) -> None:
     person.acts = ["decline"]
     client = await open_client(asks=True)
@@ -290,6 +291,7 @@ async def test_tenant_without_answers_gives_its_own_error(open_client: Any, simu
     assert "The person can also run `copilot-mcp login` in a terminal. [identity_unavailable]" in text
 
 
+@pytest.mark.shows("F28")
 async def test_server_that_stops_ends_the_pending_sign_in(
     simulator: Simulator, settings: Settings, in_process: Any, person: Any, era: Any
 ) -> None:
@@ -321,6 +323,7 @@ async def test_host_that_cannot_do_what_it_declared_gets_the_code_in_the_end(ope
     assert facts(await client.call_tool("copilot_retrieve", QUESTION))["kind"] == "sign_in_pending"
 
 
+@pytest.mark.shows("F28")
 async def test_call_that_is_cancelled_takes_the_sign_in_with_it(
     open_client: Any, simulator: Simulator, person: Any
 ) -> None:
@@ -390,6 +393,7 @@ async def test_person_who_declines_one_call_leaves_the_sign_in_to_another_that_w
     assert len(started(simulator)) == 1
 
 
+@pytest.mark.shows("L7")
 async def test_no_tool_takes_a_code_or_a_page_as_input(open_client: Any) -> None:
     client = await open_client(asks=False)
     names: set[str] = set()

@@ -58,6 +58,7 @@ async def test_the_sdk_client_lists_calls_and_gets_progress(address: str, path: 
     assert texts
 
 
+@pytest.mark.shows("L2", "L3")
 @pytest.mark.parametrize("path", ["/mcp", "/sse"])
 @pytest.mark.parametrize(
     ("headers", "status"),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import pytest
 
 from copilot_mcp.simulator.secrets_issued import SECRET_MARKS
 
@@ -56,6 +57,7 @@ class Host:
         return text
 
 
+@pytest.mark.shows("L1")
 def test_sign_in_from_inside_the_host_keeps_stdout_pure(start: Callable[..., Any], tenant_url: str) -> None:
     host = Host(start("serve", "--simulate-url", tenant_url, "--signed-out", "--log-level", "debug"))
     host.greet()

@@ -108,6 +108,7 @@ def call(number: int, name: str, arguments: dict[str, Any], era: str) -> dict[st
     return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
 
 
+@pytest.mark.shows("L1")
 def test_every_byte_on_stdout_is_json_rpc_while_signing_in_and_failing(start: Callable[..., Any], era: str) -> None:
     server = start("serve", "--simulate", "--log-level", "debug")
     greet(server.popen, era)
