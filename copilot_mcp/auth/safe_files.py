@@ -87,7 +87,10 @@ def open_private(path: Path, flags: int) -> int:
     """
     if path.is_symlink():
         raise _unsafe(path, "is a link", "rm")
-    descriptor = os.open(path, flags | _NO_LINKS | _BINARY, _PRIVATE_FILE)
+    try:
+        descriptor = os.open(path, flags | _NO_LINKS | _BINARY, _PRIVATE_FILE)
+    except IsADirectoryError:  # to be told from a disk that refuses, without which one goes on
+        raise _unsafe(path, "is not a regular file", "rm -r") from None
     try:
         _check_file(path, os.fstat(descriptor))
     except BaseException:

@@ -211,9 +211,14 @@ def _serve_http(server: "MCPServer[Any]", services: GraphServices, host: str, po
 
 
 def host_configuration(url: str, secret: str | None) -> str:
-    """What to paste into an MCP host's configuration."""
+    """What to paste into an MCP host's configuration. A secret that was given is named and not shown.
+
+    Whoever gave it has it, and standard error often ends in a file.
+    """
     entry: dict[str, Any] = {"type": "http", "url": url}
     if secret is not None:
-        entry["headers"] = {"Authorization": f"Bearer {secret}"}
+        given = os.environ.get("COPILOT_MCP_SECRET")
+        shown = "<the value of COPILOT_MCP_SECRET>" if secret == given else secret
+        entry["headers"] = {"Authorization": f"Bearer {shown}"}
     shown = json.dumps({"mcpServers": {"copilot-mcp": entry}}, indent=2)
     return f"For your MCP host (VS Code: the same below `servers`):\n{shown}"

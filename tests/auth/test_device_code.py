@@ -122,7 +122,7 @@ async def test_answer_that_must_not_be_shown_is_refused(credential: Any, entra: 
     ],
 )
 async def test_terminal_errors_end_the_attempt_and_store_nothing(
-    credential: Any, cache: Any, entra: Any, error: str, number: int, kind: str
+    credential: Any, cache: Any, entra: Any, sign_in: Any, error: str, number: int, kind: str
 ) -> None:
     attempt = await credential.start_sign_in(SCOPES)
     entra.script["token"].append(entra.refusal(error, number))
@@ -131,6 +131,7 @@ async def test_terminal_errors_end_the_attempt_and_store_nothing(
             await credential.finish_sign_in(attempt)
         assert (caught.value.kind, caught.value.correlation_id) == (kind, "cccccccc-0000-4000-8000-000000000003")
     assert (cache.read(), entra.log.count("device_code")) == ({}, 1)
+    assert await sign_in()
 
 
 class BrokenCache(MemoryCache):
@@ -247,6 +248,8 @@ async def test_two_starts_at_once_share_one_code(credential: Any, entra: Any) ->
         group.start_soon(start)
     assert codes[0] is codes[1]
     assert entra.log.count("devicecode") == 1
+    entra.approved = True
+    assert (await credential.finish_sign_in(codes[0])).name == "Alice Adams"
 
 
 @pytest.mark.shows("L7")
@@ -277,26 +280,30 @@ async def test_two_waiters_get_one_answer(credential: Any, entra: Any) -> None:
 
 
 @pytest.mark.shows("F26")
-async def test_cancel_before_waiting_ends_the_attempt(credential: Any, entra: Any) -> None:
+async def test_cancel_before_waiting_ends_the_attempt(credential: Any, entra: Any, sign_in: Any) -> None:
     attempt = await credential.start_sign_in(SCOPES)
     credential.cancel_sign_in()
     with pytest.raises(AuthenticationError) as caught:
         await credential.finish_sign_in(attempt)
     assert (caught.value.kind, entra.log.count("device_code")) == ("sign_in_cancelled", 0)
+    assert await sign_in()
 
 
 @pytest.mark.shows("F26")
-async def test_cancel_while_waiting_ends_it_without_another_request(credential: Any, clock: Any, entra: Any) -> None:
+async def test_cancel_while_waiting_ends_it_without_another_request(
+    credential: Any, clock: Any, entra: Any, sign_in: Any
+) -> None:
     attempt = await credential.start_sign_in(SCOPES)
     clock.on_sleep = credential.cancel_sign_in
     with pytest.raises(AuthenticationError) as caught:
         await credential.finish_sign_in(attempt)
     assert (caught.value.kind, entra.log.count("device_code")) == ("sign_in_cancelled", 1)
+    assert await sign_in()
 
 
 @pytest.mark.shows("F26", "L8")
 async def test_approval_that_arrives_with_the_cancellation_stores_nothing(
-    credential: Any, cache: Any, entra: Any
+    credential: Any, cache: Any, entra: Any, sign_in: Any
 ) -> None:
     attempt = await credential.start_sign_in(SCOPES)
 
@@ -308,6 +315,7 @@ async def test_approval_that_arrives_with_the_cancellation_stores_nothing(
     with pytest.raises(AuthenticationError) as caught:
         await credential.finish_sign_in(attempt)
     assert (caught.value.kind, cache.read(), await credential.account()) == ("sign_in_cancelled", {}, None)
+    assert await sign_in()
 
 
 async def test_success_that_is_no_longer_wanted_is_not_stored(credential: Any, cache: Any, entra: Any) -> None:
@@ -321,7 +329,7 @@ async def test_success_that_is_no_longer_wanted_is_not_stored(credential: Any, c
 
 
 @pytest.mark.shows("F26")
-async def test_cancel_during_the_start_is_heard(credential: Any, entra: Any) -> None:
+async def test_cancel_during_the_start_is_heard(credential: Any, entra: Any, sign_in: Any) -> None:
     def cancel_first(_: dict[str, str]) -> httpx.Response:
         credential.cancel_sign_in()
         return flow()
@@ -330,10 +338,13 @@ async def test_cancel_during_the_start_is_heard(credential: Any, entra: Any) -> 
     with pytest.raises(AuthenticationError) as caught:
         await credential.start_sign_in(SCOPES)
     assert caught.value.kind == "sign_in_cancelled"
+    assert await sign_in()
 
 
 @pytest.mark.shows("F28")
-async def test_cancelled_caller_takes_the_attempt_with_it(credential: Any, clock: Any, entra: Any) -> None:
+async def test_cancelled_caller_takes_the_attempt_with_it(
+    credential: Any, clock: Any, entra: Any, sign_in: Any
+) -> None:
     attempt = await credential.start_sign_in(SCOPES)
     with anyio.CancelScope() as scope:
         clock.on_sleep = scope.cancel
@@ -343,6 +354,7 @@ async def test_cancelled_caller_takes_the_attempt_with_it(credential: Any, clock
     with pytest.raises(AuthenticationError) as caught:
         await credential.finish_sign_in(attempt)
     assert (caught.value.kind, entra.log.count("device_code")) == ("sign_in_cancelled", 1)
+    assert await sign_in()
 
 
 async def test_attempt_goes_on_while_somebody_else_waits_for_it(credential: Any, clock: Any, entra: Any) -> None:
@@ -377,7 +389,7 @@ async def test_sign_out_cancels_a_pending_sign_in(credential: Any) -> None:
 
 @pytest.mark.shows("F29")
 async def test_account_of_another_tenant_is_refused_and_not_stored(
-    credential: Any, cache: Any, entra: Any, bob: Any
+    credential: Any, cache: Any, entra: Any, bob: Any, sign_in: Any
 ) -> None:
     bob.tenant = "33333333-3333-4333-8333-333333333333"
     entra.person, entra.approved = bob, True
@@ -387,6 +399,7 @@ async def test_account_of_another_tenant_is_refused_and_not_stored(
     finally:
         bob.tenant = "11111111-1111-4111-8111-111111111111"
     assert (caught.value.kind, cache.read()) == ("user_not_in_tenant", {})
+    assert await sign_in()
 
 
 async def test_guest_has_another_object_at_home(credential: Any, entra: Any) -> None:

@@ -252,6 +252,7 @@ def foreign(path: Path) -> None:
         (link, "is a link"),
         (readable, "can be read by others"),
         (os.mkfifo, "is not a regular file"),
+        (os.mkdir, "is not a regular file"),
         pytest.param(
             foreign,
             "belongs to another user",
@@ -275,9 +276,52 @@ def test_planted_file_is_refused_untouched_and_the_next_call_works_without_it(
     assert caught.value.kind == "cache_unsafe"
     if plant is link:
         assert (path.parent.parent / "theirs").read_text() == "theirs"
-    planted.unlink()
+    planted.rmdir() if plant is os.mkdir else planted.unlink()
     put(cache, "a")
     assert keys(cache) == ["a"]
+
+
+def open_to_all(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o777)
+
+
+def linked(folder: Path) -> None:
+    folder.with_name("theirs").mkdir(mode=0o700)
+    folder.symlink_to(folder.with_name("theirs"))
+
+
+def given_away(folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    os.chown(folder, NOBODY, NOBODY)
+
+
+@pytest.mark.shows("F34", "L4")
+@pytest.mark.parametrize(
+    ("plant", "words"),
+    [
+        (open_to_all, "can be written to by others"),
+        (linked, "is a link"),
+        pytest.param(
+            given_away,
+            "belongs to another user",
+            marks=pytest.mark.skipif(
+                not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give folders away"
+            ),
+        ),
+    ],
+)
+def test_planted_folder_is_refused_and_nothing_is_put_into_it(
+    path: Path, plant: Callable[[Path], None], words: str
+) -> None:
+    plant(path.parent)
+    cache = TokenCache(path)
+    with pytest.raises(AuthenticationError, match=words) as caught:
+        put(cache, "a")
+    assert (caught.value.kind, list(path.parent.iterdir())) == ("cache_unsafe", [])
+    path.parent.rename(path.parent.with_name("away"))
+    put(cache, "a")
+    assert keys(TokenCache(path)) == ["a"]
 
 
 @pytest.mark.shows("F36")

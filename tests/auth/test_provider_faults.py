@@ -236,6 +236,19 @@ async def test_scopes_in_another_case_are_the_same_permissions(
     assert tenant.identity.refreshes("adele") == 1
 
 
+@pytest.mark.shows("F38")
+@pytest.mark.parametrize("years", [1, -1])
+async def test_clock_that_jumps_a_year_costs_one_refresh_at_most(
+    tenant: Simulator, credential: Credential, later: Later, years: int
+) -> None:
+    """Backwards the token looks good for a year; Graph refuses it when it has ended, and then it is renewed."""
+    first = await credential.token(FILES)
+    later.ahead = years * 365 * 86_400.0
+    second = await credential.token(FILES)
+    assert (second == first, tenant.identity.refreshes("adele")) == (years < 0, years > 0)
+    assert await credential.token(FILES, rejected=second) not in (first, second)
+
+
 @pytest.fixture
 async def host(tenant: Simulator, settings: Any, in_process: Any, era: Any) -> AsyncIterator[Client]:
     """An MCP client whose server signs in to that tenant by itself."""

@@ -149,6 +149,8 @@ def test_lock_held_for_ever_by_another_is_named(path: Path) -> None:
     assert caught.value.kind == "cache_locked"
     assert caught.value.message == f"Another copilot-mcp process ({os.getpid()}) holds the token cache."
     assert keys(cache) == ["a"]
+    put(cache, "c")
+    assert keys(cache) == ["a", "c"]
 
 
 @pytest.mark.shows("F41")

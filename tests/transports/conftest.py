@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -63,13 +64,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def start(environment: dict[str, str]) -> Iterator[Callable[..., Process]]:
-    """Starts `copilot-mcp` with the given arguments; what still runs at the end is ended by its id."""
+def launch(environment: dict[str, str]) -> Iterator[Callable[..., Process]]:
+    """Starts Python with the given arguments; what still runs at the end is ended by its id."""
     started: list[tuple[Process, threading.Thread]] = []
 
     def run(*arguments: str, **variables: str) -> Process:
         popen = subprocess.Popen(
-            [sys.executable, "-P", "-m", "copilot_mcp", *arguments],
+            [sys.executable, "-P", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -95,6 +96,12 @@ def start(environment: dict[str, str]) -> Iterator[Callable[..., Process]]:
             if stream is not None:
                 stream.close()
     assert not any(mark in text for text in printed for mark in SECRET_MARKS), "a server printed a secret"
+
+
+@pytest.fixture(scope="module")
+def start(launch: Callable[..., Process]) -> Callable[..., Process]:
+    """Starts `copilot-mcp` with the given arguments."""
+    return partial(launch, "-m", "copilot_mcp")
 
 
 @pytest.fixture(scope="module")
