@@ -97,14 +97,14 @@ def _refuse_secrets(printed: str | bytes | None, marks: Collection[str] = SECRET
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _what_a_test_captures_itself_is_searched_too() -> Iterator[None]:
-    """What a test takes out of the capture, a command prints into a runner, a process into its pipes, or a refusal
-    of ours would say to whoever prints it, is in no report.
+def _what_a_test_captures_itself_is_searched_too(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test takes out of the capture, a command prints into a runner, a process into its pipes, a refusal of
+    ours would say to whoever prints it, and a tool answers to the model, is in no report.
 
     Each is wrapped at its class, so that no test can forget to ask for it.
     """
     invoke, read_out = CliRunner.invoke, pytest.CaptureFixture.readouterr
-    communicate, leave = subprocess.Popen.communicate, pytest.RaisesExc.__exit__
+    communicate, leave, call = subprocess.Popen.communicate, pytest.RaisesExc.__exit__, Client.call_tool
 
     def searched_invoke(self: CliRunner, *args: Any, **options: Any) -> Any:
         result = invoke(self, *args, **options)
@@ -127,7 +127,14 @@ def _what_a_test_captures_itself_is_searched_too() -> Iterator[None]:
         _refuse_secrets("".join(_said_by(error)), (*SECRET_MARKS, "SECRETMARK"))
         return expected
 
+    async def searched_call(self: Client, *args: Any, **options: Any) -> Any:
+        result = await call(self, *args, **options)
+        _refuse_secrets(repr(result), (*SECRET_MARKS, "SECRETMARK"))
+        return result
+
     with pytest.MonkeyPatch.context() as patch:
+        if not all("benchmarks" in item.path.parts for item in request.session.items):  # the search would be measured
+            patch.setattr(Client, "call_tool", searched_call)
         patch.setattr(CliRunner, "invoke", searched_invoke)
         patch.setattr(pytest.CaptureFixture, "readouterr", searched_read_out)
         patch.setattr(subprocess.Popen, "communicate", searched_communicate)

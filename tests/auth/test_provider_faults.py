@@ -344,3 +344,5 @@ async def test_token_of_an_application_is_explained(tenant: Simulator, host: Cli
     told: Any = await host.call_tool("copilot_retrieve", QUESTION)
     assert told.meta["copilot-mcp/error"]["kind"] == "app_only_token"
     assert told.meta["copilot-mcp/error"]["certainty"] == "certain"
+    tenant.faults.clear()
+    assert not (await host.call_tool("copilot_retrieve", QUESTION)).is_error

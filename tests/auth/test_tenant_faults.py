@@ -115,6 +115,15 @@ async def test_fault_at_the_start_ends_in_its_kind(
     assert "javascript" not in f"{error}"
 
 
+@pytest.mark.shows("F25")
+async def test_code_of_a_megabyte_is_not_shown(
+    tenant: Simulator, credential: Credential, ends: Any, works: Any
+) -> None:
+    tenant.faults.add("user_code", value="A" * 1_000_000)
+    error = await ends(credential.start_sign_in(SCOPES), "bad_answer", works)
+    assert len(str(error)) < 300
+
+
 @pytest.mark.parametrize(
     ("number", "spec", "kind"),
     [

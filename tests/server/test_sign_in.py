@@ -305,6 +305,11 @@ async def test_server_that_stops_ends_the_pending_sign_in(
     for _ in range(20):
         await anyio.lowlevel.checkpoint()
     assert len(simulator.exchanges) == polls
+    async with (
+        GraphServices(settings, in_process(simulator)) as services,
+        Client(build_server(services, settings, person=services.person), mode=era) as client,
+    ):
+        assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
 
 
 @pytest.mark.parametrize("era", ["legacy"], indirect=True)

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -102,6 +104,15 @@ def launch(environment: dict[str, str]) -> Iterator[Callable[..., Process]]:
 def start(launch: Callable[..., Process]) -> Callable[..., Process]:
     """Starts `copilot-mcp` with the given arguments."""
     return partial(launch, "-m", "copilot_mcp")
+
+
+@pytest.fixture
+def errors(tmp_path: Path) -> Iterator[TextIO]:
+    """Where the SDK's client writes the standard error of the server that it starts; no secret may be in it."""
+    path = tmp_path / "errors"
+    with open(path, "w", encoding="utf-8") as file:
+        yield file
+    assert [mark for mark in SECRET_MARKS if mark in path.read_text("utf-8")] == []
 
 
 @pytest.fixture(scope="module")

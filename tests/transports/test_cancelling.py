@@ -83,9 +83,9 @@ def connect(
         if kind == "stdio":
             arguments = ["-P", "-m", "copilot_mcp", "serve", "--simulate-url", held.url]
             parameters = StdioServerParameters(command=sys.executable, args=arguments, env=environment)
-            with open(tmp_path / "errors", "w", encoding="utf-8") as errors:
-                async with Client(stdio_client(parameters, errlog=errors), mode=era) as client:
-                    yield client
+            errors = request.getfixturevalue("errors")
+            async with Client(stdio_client(parameters, errlog=errors), mode=era) as client:
+                yield client
             return
         address = request.getfixturevalue("address")
         if kind == "/sse":

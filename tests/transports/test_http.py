@@ -64,7 +64,9 @@ async def test_the_sdk_client_lists_calls_and_gets_progress(address: str, path: 
     ("headers", "status"),
     [
         ({"Host": "evil.example"}, 421),
+        ({"Host": "127.0.0.1.evil.example"}, 421),
         ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
         ({"Authorization": ""}, 401),
         ({"Authorization": "Bearer wrong"}, 401),
         ({"Authorization": f"Basic {SECRET}"}, 401),

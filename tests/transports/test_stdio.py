@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from copilot_mcp.graph.transport import CONNECT_TIMEOUT_S
+from copilot_mcp.simulator.secrets_issued import SECRET_MARKS
 
 pytestmark = pytest.mark.anyio
 
@@ -40,20 +41,19 @@ def parameters(environment: dict[str, str], *arguments: str) -> StdioServerParam
 
 
 async def test_the_sdk_client_lists_calls_and_gets_progress(
-    era: Any, environment: dict[str, str], tenant_url: str, tmp_path: Path
+    era: Any, environment: dict[str, str], tenant_url: str, errors: TextIO
 ) -> None:
     texts: list[str] = []
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         texts.append(message or "")
 
-    with open(tmp_path / "errors", "w", encoding="utf-8") as errors:
-        transport = stdio_client(parameters(environment, "--simulate-url", tenant_url), errlog=errors)
-        async with Client(transport, mode=era) as client:
-            tools = [tool.name for tool in (await client.list_tools()).tools]
-            result = await client.call_tool(
-                "copilot_chat", {"message": "How do I set up the VPN?"}, progress_callback=on_progress
-            )
+    transport = stdio_client(parameters(environment, "--simulate-url", tenant_url), errlog=errors)
+    async with Client(transport, mode=era) as client:
+        tools = [tool.name for tool in (await client.list_tools()).tools]
+        result = await client.call_tool(
+            "copilot_chat", {"message": "How do I set up the VPN?"}, progress_callback=on_progress
+        )
     assert tools == ["copilot_chat", "copilot_retrieve", "build_filter"]
     assert not result.is_error
     assert texts
@@ -61,14 +61,13 @@ async def test_the_sdk_client_lists_calls_and_gets_progress(
 
 
 async def test_listing_needs_no_network_no_account_and_no_tenant(
-    era: Any, environment: dict[str, str], tmp_path: Path
+    era: Any, environment: dict[str, str], errors: TextIO
 ) -> None:
     unreachable = {**environment, "HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
-    with open(tmp_path / "errors", "w", encoding="utf-8") as errors:
-        async with Client(stdio_client(parameters(unreachable), errlog=errors), mode=era) as client:
-            assert len((await client.list_tools()).tools) == 3
-            refused = await client.call_tool("copilot_retrieve", {"queryString": "x", "dataSource": "sharePoint"})
-            free = await client.call_tool("build_filter", {"dataSource": "sharePoint", "expression": "FileType:pdf"})
+    async with Client(stdio_client(parameters(unreachable), errlog=errors), mode=era) as client:
+        assert len((await client.list_tools()).tools) == 3
+        refused = await client.call_tool("copilot_retrieve", {"queryString": "x", "dataSource": "sharePoint"})
+        free = await client.call_tool("build_filter", {"dataSource": "sharePoint", "expression": "FileType:pdf"})
     assert refused.is_error
     assert "COPILOT_MCP_CLIENT_ID" in refused.content[0].text
     assert not free.is_error
@@ -81,11 +80,13 @@ def talk(process: subprocess.Popen[bytes], message: dict[str, Any]) -> None:
 
 
 def answers(process: subprocess.Popen[bytes], count: int) -> list[dict[str, Any]]:
-    """The next `count` answers; every line of standard output has to be JSON-RPC."""
+    """The next `count` answers; every line of standard output has to be JSON-RPC and hold no secret."""
     found: list[dict[str, Any]] = []
     assert process.stdout is not None
     while len(found) < count:
-        message = json.loads(process.stdout.readline())
+        line = process.stdout.readline()
+        assert not any(mark.encode() in line for mark in SECRET_MARKS)
+        message = json.loads(line)
         assert message["jsonrpc"] == "2.0"
         if "id" in message:
             found.append(message)
