@@ -30,7 +30,7 @@ from copilot_mcp.auth.device_code import DeviceCodeSignIn, SignInAttempt, Sleep
 from copilot_mcp.auth.entra import DeviceFlow, Entra
 from copilot_mcp.auth.flights import Flights
 from copilot_mcp.auth.refusals import conditions_changed, may_pass, refusal_error, scopes_missing, signed_out
-from copilot_mcp.auth.renewal import OPENID_SCOPES, check_home, check_person, erased, renewed, with_tokens_of
+from copilot_mcp.auth.renewal import OPENID_SCOPES, check_person, checked_home, erased, renewed, with_tokens_of
 from copilot_mcp.auth.sign_in_cache import SignInCache
 from copilot_mcp.auth.token_facts import TokenFacts, read_facts
 from copilot_mcp.auth.token_memory import FRESH_S, HeldToken, TokenMemory
@@ -282,11 +282,10 @@ class Credential:
         grant = read_grant(answer, self._cloud, names)
         person = person_of(answer, self._client_id, self._entra.tenant_id(flow))
         content, home_account_id = self._entra.signed_in(flow)
-        check_home(person, home_account_id)
         account = replace(
             person,
             scopes=tuple(sorted(grant.scopes - OPENID_SCOPES)),
-            home_account_id=home_account_id,
+            home_account_id=checked_home(person, home_account_id),
             sign_in_id=secrets.token_hex(8),
         )
 

@@ -11,7 +11,7 @@ from copilot_mcp.auth.refusals import signed_out
 from copilot_mcp.auth.sign_in_cache import SignInCache
 from copilot_mcp.errors import AuthenticationError
 
-__all__ = ["OPENID_SCOPES", "check_home", "check_person", "erased", "renewed", "with_tokens_of"]
+__all__ = ["OPENID_SCOPES", "check_person", "checked_home", "erased", "renewed", "with_tokens_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,8 @@ def check_person(answer: Mapping[str, Any], client_id: str, account: Account) ->
         raise _wrong_person()
 
 
-def check_home(person: Account, home_account_id: str) -> None:
-    """Refuse a sign-in whose ID token names another person than its `client_info`, of which MSAL makes its key.
+def checked_home(person: Account, home_account_id: str) -> str:
+    """MSAL's key of the account, which it makes of `client_info`, where that names the person of the ID token.
 
     Both name the same object where the person is at home in this tenant; a guest has an object of their own in each.
 
@@ -40,6 +40,7 @@ def check_home(person: Account, home_account_id: str) -> None:
     object_id, _, tenant_id = home_account_id.lower().partition(".")
     if tenant_id == person.tenant_id and object_id != person.object_id:
         raise _wrong_person()
+    return home_account_id
 
 
 def _wrong_person() -> AuthenticationError:
