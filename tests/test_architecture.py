@@ -4,7 +4,8 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
+from functools import cache
 from importlib import import_module, metadata
 from pathlib import Path
 
@@ -91,10 +92,21 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-def undeclared(used: set[str], dependencies: list[str]) -> set[str]:
+@cache
+def imported_anywhere() -> frozenset[str]:
+    return frozenset().union(*(imported(path) for path in MODULES))
+
+
+@cache
+def installed() -> Mapping[str, list[str]]:
+    """Each name that can be imported, and the packages that bring it."""
+    return metadata.packages_distributions()
+
+
+def undeclared(used: Set[str], dependencies: list[str]) -> set[str]:
     """The packages that are imported although no dependency brings them; `used` are names as in `import`."""
     declared = {re.split(r"[^A-Za-z0-9_.-]", line)[0].lower() for line in dependencies}
-    owners = metadata.packages_distributions()
+    owners = installed()
     foreign = used - set(sys.stdlib_module_names) - {"copilot_mcp"}
     transitive = {"mcp_types", "pydantic_core"}  # parts of mcp and pydantic, pinned by them
     needed = {name: {owner.lower() for owner in owners.get(name, [name])} for name in foreign - transitive}
@@ -108,7 +120,7 @@ def dependencies() -> list[str]:
 
 @pytest.mark.shows("L11")
 def test_every_import_is_a_declared_dependency() -> None:
-    assert undeclared(set().union(*(imported(path) for path in MODULES)), dependencies()) == set()
+    assert undeclared(imported_anywhere(), dependencies()) == set()
 
 
 @pytest.mark.shows("L11")
@@ -116,8 +128,7 @@ def test_every_import_is_a_declared_dependency() -> None:
 def test_import_that_nothing_declares_is_found(package: str) -> None:
     without = [line for line in dependencies() if not line.lower().startswith(package.replace("_", "-"))]
     assert len(without) == len(dependencies()) - 1
-    used = set().union(*(imported(path) for path in MODULES))
-    assert undeclared(used, without) == {package}
+    assert undeclared(imported_anywhere(), without) == {package}
     assert undeclared({"json", "requests", "nobody_has_this"}, dependencies()) == {"requests", "nobody_has_this"}
 
 

@@ -205,7 +205,7 @@ def ends(
     """
 
     async def run(
-        failing: Awaitable[Any], kind: str, then: Callable[[], Awaitable[Any]], *, within_s: float = 5.0
+        failing: Awaitable[Any], kind: str, then: Callable[[], Awaitable[Any]], *, within_s: float = 10.0
     ) -> CopilotMcpError:
         tasks, started = asyncio.all_tasks(), time.monotonic()
         with pytest.raises(CopilotMcpError) as caught:

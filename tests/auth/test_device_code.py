@@ -341,6 +341,13 @@ async def test_cancel_during_the_start_is_heard(credential: Any, entra: Any, sig
     assert await sign_in()
 
 
+@pytest.mark.shows("F26")
+async def test_cancel_after_the_approval_changes_nothing(credential: Any, entra: Any, sign_in: Any) -> None:
+    account = await sign_in()
+    credential.cancel_sign_in()
+    assert (await credential.account(), await credential.token(SCOPES)) == (account, "access-1-SECRETMARK")
+
+
 @pytest.mark.shows("F28")
 async def test_cancelled_caller_takes_the_attempt_with_it(
     credential: Any, clock: Any, entra: Any, sign_in: Any

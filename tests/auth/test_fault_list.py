@@ -6,8 +6,15 @@ time, and no thread, task, lock or temporary file left behind. Secrets are searc
 """
 
 import ast
+import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from copilot_mcp.auth.file_lock import locked
 
 TESTS = Path(__file__).parents[1]
 
@@ -108,3 +115,29 @@ def test_every_fault_and_every_threat_is_shown_and_no_other() -> None:
     assert found == FAULTS.keys() | THREATS.keys()
     assert list(FAULTS) == [f"F{number}" for number in (*range(1, 50), 66)]
     assert list(THREATS) == [f"L{number}" for number in range(1, 12)]
+
+
+def test_thread_file_and_lock_that_stay_are_found(left_behind: Any, tmp_path: Path) -> None:
+    before, done = set(threading.enumerate()), threading.Event()
+    thread = threading.Thread(target=done.wait, name="the orphan")
+    thread.start()
+    (tmp_path / "file.json.1.ab.tmp").touch()
+    try:
+        with locked(tmp_path / "file.lock", 0), locked(tmp_path / "file.refresh", 0):
+            found = list(left_behind(before, tmp_path, 0.0))
+    finally:
+        done.set()
+        thread.join()
+    told = ["the orphan runs", "file.json.1.ab.tmp is half written", "file.lock is locked", "file.refresh is locked"]
+    assert found == told
+    (tmp_path / "file.json.1.ab.tmp").unlink()
+    assert list(left_behind(before, tmp_path)) == []
+
+
+@pytest.mark.anyio
+async def test_task_that_stays_is_found(orphans: Any) -> None:
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(asyncio.Event().wait())
+    assert await orphans(before) == {task}
+    task.cancel()
+    assert await orphans(before) == set()

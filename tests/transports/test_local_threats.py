@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -230,3 +231,16 @@ def test_token_command_gets_no_secret_of_ours_and_its_token_is_in_no_list(
     written, lists = b"".join(lines).decode(), told["lists"].values()
     assert marks_in(written, server.finished_text(), own_list, *lists, *told["environment"].values()) == []
     assert "scopes_missing" in written
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+@pytest.mark.shows("F28", "L1")
+def test_login_that_is_interrupted_ends_at_once_and_signs_nobody_in(start: Callable[..., Any], tenant_url: str) -> None:
+    command = start("login", "--simulate-url", tenant_url)
+    code = command.wait_for(r"enter the code ([A-Z]{9}) within")[1]
+    command.popen.send_signal(signal.SIGINT)
+    assert command.popen.wait(10) == 1
+    assert command.popen.stdout.read() == b""
+    assert command.finished_text().endswith("Error: Cancelled; nobody was signed in.\n")
+    approval = {"user_code": code, "user": "adele"}
+    assert httpx.post(f"{tenant_url}/simulator/approve", json=approval, trust_env=False).status_code == 200
