@@ -145,6 +145,7 @@ class BrokenCache(MemoryCache):
         return super().update(change)
 
 
+@pytest.mark.shows("L9")
 async def test_unforeseen_failure_ends_the_attempt_and_not_the_program(
     new_credential: Any, sign_in: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,6 +11,7 @@ from copilot_mcp.auth.library_logs import HidingFormatter, hide_secrets, quiet_l
 LEAKING = logging.getLogger("msal.oauth2cli.oauth2")
 
 
+@pytest.mark.shows("L9")
 def test_unreadable_token_answer_is_logged_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
     quiet_libraries()
     try:
@@ -60,6 +61,7 @@ def test_what_looks_like_a_secret_is_hidden_at_the_last_moment(text: str, shown:
     assert hide_secrets(text) == (text if shown is None else shown)
 
 
+@pytest.mark.shows("L9")
 def test_traceback_is_searched_too() -> None:
     secret = ".".join(("eyJhbGciOiJub25lIn0", "eyJhIjoxfQ", "sig"))
     try:
