@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from copilot_mcp.auth.answers import Account
     from copilot_mcp.auth.cache_place import cache_file_name, checked_profile
     from copilot_mcp.auth.credential import Credential
-    from copilot_mcp.auth.device_code import SignInAttempt
     from copilot_mcp.auth.host_sign_in import HostSignIn
     from copilot_mcp.auth.keeping import Keeping
     from copilot_mcp.auth.outside_token import Origin, OutsideToken
+    from copilot_mcp.auth.prompts import SignInAttempt
     from copilot_mcp.auth.shared_file import SharedFile
     from copilot_mcp.auth.sign_in_cache import MemoryCache, SignInCache
     from copilot_mcp.auth.token_cache import TokenCache
@@ -64,7 +64,7 @@ _HOMES = {
     "Origin": "outside_token",
     "OutsideToken": "outside_token",
     "SharedFile": "shared_file",
-    "SignInAttempt": "device_code",
+    "SignInAttempt": "prompts",
     "SignInCache": "sign_in_cache",
     "TokenCache": "token_cache",
     "TokenFacts": "token_facts",

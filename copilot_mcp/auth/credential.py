@@ -5,32 +5,25 @@ as it was, so a sign-out in another process counts at once.
 """
 
 import logging
-import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from copilot_mcp.auth.answers import Account, person_of, read_grant
+from copilot_mcp.auth.answers import Account, read_grant
 from copilot_mcp.auth.broker import require_broker
 from copilot_mcp.auth.browser import BROWSER_TIMEOUT_S, Show, sign_in_with_browser
-from copilot_mcp.auth.cache_content import (
-    Content,
-    account_in,
-    refuse_other_person,
-    stored_tokens,
-    with_account,
-    without_token,
-)
+from copilot_mcp.auth.cache_content import account_in, stored_tokens, without_token
 from copilot_mcp.auth.clouds import Cloud
-from copilot_mcp.auth.device_code import DeviceCodeSignIn, SignInAttempt, Sleep
+from copilot_mcp.auth.device_code import DeviceCodeSignIn, Sleep
 from copilot_mcp.auth.entra import DeviceFlow, Entra
 from copilot_mcp.auth.flights import Flights
+from copilot_mcp.auth.new_sign_in import store_sign_in
+from copilot_mcp.auth.prompts import SignInAttempt, prompts_beside
 from copilot_mcp.auth.refusals import conditions_changed, may_pass, refusal_error, scopes_missing, signed_out
-from copilot_mcp.auth.renewal import OPENID_SCOPES, check_person, checked_home, erased, renewed, with_tokens_of
+from copilot_mcp.auth.renewal import check_person, erased, renewed, with_tokens_of
 from copilot_mcp.auth.sign_in_cache import SignInCache
 from copilot_mcp.auth.token_facts import TokenFacts, read_facts
 from copilot_mcp.auth.token_memory import FRESH_S, HeldToken, TokenMemory
@@ -76,7 +69,8 @@ class Credential:
         self._cache = cache
         self._clock = clock
         self._entra = Entra(cloud, tenant, client_id, http, clock=clock)
-        self._sign_in = DeviceCodeSignIn(self._entra, self._store, clock=clock, sleep=sleep)
+        prompts = prompts_beside(cache, cloud, clock)
+        self._sign_in = DeviceCodeSignIn(self._entra, self._store, prompts, self.account, clock=clock, sleep=sleep)
         self._memory = TokenMemory(clock, cache.stamp)
         self._flights: Flights[tuple[frozenset[str], str | None], HeldToken] = Flights(tasks)
 
@@ -278,23 +272,5 @@ class Credential:
     def _store(
         self, flow: DeviceFlow, answer: dict[str, Any], names: frozenset[str], wanted: Callable[[], bool]
     ) -> Account:
-        """Check a success and make it the sign-in. Runs in a worker thread."""
-        grant = read_grant(answer, self._cloud, names)
-        person = person_of(answer, self._client_id, self._entra.tenant_id(flow))
-        content, home_account_id = self._entra.signed_in(flow)
-        account = replace(
-            person,
-            scopes=tuple(sorted(grant.scopes - OPENID_SCOPES)),
-            home_account_id=checked_home(person, home_account_id),
-            sign_in_id=secrets.token_hex(8),
-        )
-
-        def signed_in(current: Content) -> Content:
-            if not wanted():
-                raise AuthenticationError("The sign-in was cancelled.", kind="sign_in_cancelled")
-            if not self.replace_account:
-                refuse_other_person(current, account)
-            return with_account(content, account)
-
-        self._cache.update(signed_in)
-        return account
+        replace = self.replace_account
+        return store_sign_in(self._entra, self._cache, flow, answer, names, wanted, replace_account=replace)

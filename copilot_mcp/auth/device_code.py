@@ -7,57 +7,31 @@ success that comes after a cancellation leaves no trace.
 
 import copy
 import logging
-import re
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import anyio
 
-from copilot_mcp.auth.answers import Account, unreadable
+from copilot_mcp.auth.answers import Account
+from copilot_mcp.auth.device_answer import read_attempt
 from copilot_mcp.auth.entra import DeviceFlow, Entra
+from copilot_mcp.auth.joined_code import JoinedCode
+from copilot_mcp.auth.prompts import LONGEST_INTERVAL_S, Prompts, SignInAttempt, Turn
 from copilot_mcp.auth.refusals import NoAnswerError, expired_code, is_pending, is_slow_down, refusal_error
-from copilot_mcp.errors import AuthenticationError, CopilotMcpError
+from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError, CopilotMcpError
 
-__all__ = ["DeviceCodeSignIn", "SignInAttempt", "unforeseen"]
+__all__ = ["DeviceCodeSignIn", "unforeseen"]
 
 logger = logging.getLogger(__name__)
 
-STARTS_PER_HOUR = 5
-"""A model that keeps asking must not wear a person down. Counted in each process for itself."""
-
-_INTERVAL_S = (1, 30)
-_LIFE_S = (60, 900)
-_LONGEST_INTERVAL_S = 60
 _MAX_POLLS = 1000
-_MAX_DEVICE_CODE = 8192
-_USER_CODE = re.compile(r"[A-Za-z0-9-]{1,32}")
 
 Sleep = Callable[[float], Awaitable[None]]
 Store = Callable[[DeviceFlow, dict[str, Any], frozenset[str], Callable[[], bool]], Account]
 """Checks a success and stores it, in a worker thread; the last argument tells whether it is still wanted."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignInAttempt:
-    """What to show to the person. Nothing here is secret: the code is worth nothing without their approval.
-
-    Attributes:
-        user_code: to be typed into the page.
-        verification_uri: the page, on a host of the cloud's list.
-        expires_at: UTC; afterwards the code is worth nothing.
-        interval: seconds between our questions to Entra, to begin with.
-        for_claims: whether it shall satisfy a claims challenge, so that a token had without it is no substitute.
-    """
-
-    user_code: str
-    verification_uri: str
-    expires_at: datetime
-    interval: int
-    for_claims: bool = False
 
 
 @dataclass(slots=True)
@@ -68,6 +42,7 @@ class _Pending:
     deadline: float
     interval: float
     flow: DeviceFlow = field(repr=False)
+    turn: Turn = field(repr=False)
     lock: anyio.Lock = field(default_factory=anyio.Lock)
     waiters: int = 0
     cancelled: bool = False
@@ -85,6 +60,7 @@ class _Pending:
 
     def cancel(self) -> None:
         self.cancelled = True
+        self.turn.release()
         if self.scope is not None:
             self.scope.cancel()
 
@@ -107,20 +83,37 @@ def unforeseen(error: Exception) -> AuthenticationError:
 
 
 class DeviceCodeSignIn:
-    """At most one attempt at a time in a process; all calls from one event loop. `clock` gives seconds since 1970."""
+    """At most one attempt at a time, here and where `prompts` are shared; all calls from one event loop.
 
-    def __init__(self, entra: Entra, store: Store, *, clock: Callable[[], float], sleep: Sleep) -> None:
+    `account` tells who is signed in, `clock` gives seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        entra: Entra,
+        store: Store,
+        prompts: Prompts,
+        account: Callable[[], Awaitable[Account | None]],
+        *,
+        clock: Callable[[], float],
+        sleep: Sleep,
+    ) -> None:
         self._entra = entra
         self._store = store
+        self._prompts = prompts
+        self._account = account
         self._clock = clock
         self._sleep = sleep
         self._starting = anyio.Lock()
-        self._starts: deque[float] = deque(maxlen=STARTS_PER_HOUR)
         self._pending: _Pending | None = None
+        self._joined: JoinedCode | None = None
         self._cancels = 0
 
     async def start(self, scopes: Sequence[str], claims: str | None = None) -> SignInAttempt:
         """Get a code to show. While one is pending that covers these scopes and claims, the same is given again.
+
+        One that another process shows is given whatever its scopes: a second code would void the one that the person
+        is typing, and once somebody is signed in, a refresh brings the rest.
 
         Raises:
             AuthenticationError: Entra refused, sent something that must not be shown, or five codes were made within
@@ -128,19 +121,43 @@ class DeviceCodeSignIn:
         """
         names, cancels = frozenset(scopes), self._cancels
         async with self._starting:
-            now = self._clock()
-            pending = self._pending
+            now, pending = self._clock(), self._pending
             if pending is not None and pending.is_open(now) and pending.covers(names, claims):
                 return pending.attempt
-            self._check_limit(now)
+            if self._joined is not None and self._joined.is_open(now):
+                return self._joined.attempt
             if pending is not None:
+                pending.turn.check(now)
                 pending.cancel()
-            flow = await self._entra.run(partial(self._entra.begin, sorted(names), claims))
-            if self._cancels != cancels:
-                raise _cancelled()
-            self._pending = self._checked(flow, names)
-            self._starts.append(now)
-            return self._pending.attempt
+            known = await self._known()
+            turn = await self._entra.run(self._prompts.begin)
+            if isinstance(turn, SignInAttempt):
+                self._joined = JoinedCode(turn, known)
+                return turn
+            try:
+                turn.check(now)
+                return await self._begun(turn, names, claims, cancels)
+            except BaseException:
+                turn.release()
+                raise
+
+    async def _begun(self, turn: Turn, names: frozenset[str], claims: str | None, cancels: int) -> SignInAttempt:
+        """A new code, made in our turn."""
+        flow = await self._entra.run(partial(self._entra.begin, sorted(names), claims))
+        if self._cancels != cancels:
+            raise _cancelled()
+        attempt = read_attempt(flow, self._entra.asked.by("", names), self._clock())
+        turn.publish(attempt, self._clock())
+        deadline = attempt.expires_at.timestamp()
+        self._pending = _Pending(attempt, names, flow.claims, deadline, attempt.interval, flow, turn)
+        return attempt
+
+    async def _known(self) -> str:
+        """The sign-in that is saved now, empty for none or one that cannot be read."""
+        with suppress(AuthenticationRequiredError, AuthenticationError):
+            account = await self._account()
+            return account.sign_in_id if account is not None else ""
+        return ""
 
     async def wait(self, attempt: SignInAttempt) -> Account:
         """Wait until the person has decided.
@@ -152,6 +169,9 @@ class DeviceCodeSignIn:
             AuthenticationError: Declined, expired, refused, cancelled, or not the attempt that is pending.
         """
         pending = self._pending
+        if self._joined is not None and self._joined.attempt == attempt:
+            is_shown = partial(self._entra.run, partial(self._prompts.is_shown, attempt))
+            return await self._joined.wait(is_shown, self._account, self._sleep)
         if pending is None or pending.attempt != attempt:
             raise _cancelled()
         pending.waiters += 1
@@ -168,50 +188,28 @@ class DeviceCodeSignIn:
         raise copy.copy(pending.error) if pending.error is not None else _cancelled()
 
     def under_way(self, claims: str | None) -> SignInAttempt | None:
-        """The attempt that the person may still approve and that satisfies these claims, whatever its scopes."""
-        pending = self._pending
-        usable = pending is not None and pending.is_open(self._clock()) and claims in (None, pending.claims)
+        """The attempt that the person may still approve and that satisfies these claims, whatever its scopes.
+
+        One of another process is given whatever it satisfies: it comes first, and ours after it.
+        """
+        pending, joined, now = self._pending, self._joined, self._clock()
+        if joined is not None and joined.is_open(now):
+            return joined.attempt
+        usable = pending is not None and pending.is_open(now) and claims in (None, pending.claims)
         return pending.attempt if pending is not None and usable else None
 
     def is_open(self, attempt: SignInAttempt) -> bool:
         """Whether the person may still approve this attempt."""
-        pending = self._pending
-        return pending is not None and pending.attempt == attempt and pending.is_open(self._clock())
+        shown = [each for each in (self._pending, self._joined) if each is not None and each.attempt == attempt]
+        return any(each.is_open(self._clock()) for each in shown)
 
     def cancel(self) -> None:
         """Give up the pending attempt, also one that is being started; a later approval has no effect."""
         self._cancels += 1
+        if self._joined is not None:
+            self._joined.cancel()
         if self._pending is not None and self._pending.is_open(self._clock()):
             self._pending.cancel()
-
-    def _check_limit(self, now: float) -> None:
-        if len(self._starts) == STARTS_PER_HOUR and now - self._starts[0] < 3600:
-            minutes = max(1, round((3600 - (now - self._starts[0])) / 60))
-            raise AuthenticationError(
-                f"{STARTS_PER_HOUR} sign-ins were started within an hour.",
-                f"Wait {minutes} minutes.",
-                kind="sign_in_limit",
-            )
-
-    def _checked(self, flow: DeviceFlow, names: frozenset[str]) -> _Pending:
-        """The attempt in Entra's answer, after every part that is shown or trusted has been checked."""
-        answer = flow.answer
-        if "error" in answer:
-            raise refusal_error(answer, self._entra.asked.by("", names))
-        user_code, device_code, page = (answer.get(name) for name in ("user_code", "device_code", "verification_uri"))
-        if not isinstance(user_code, str) or not _USER_CODE.fullmatch(user_code):
-            raise unreadable("no user code")
-        if not isinstance(device_code, str) or not 0 < len(device_code) <= _MAX_DEVICE_CODE:
-            raise unreadable("no device code")
-        if not isinstance(page, str) or not self._entra.asked.cloud.may_show(page):
-            raise unreadable("a sign-in page on an unknown host")
-        interval = _clamped(answer.get("interval"), _INTERVAL_S)
-        # MSAL counts this down and would never return for 0.
-        answer["interval"] = interval
-        deadline = self._clock() + _clamped(answer.get("expires_in"), _LIFE_S)
-        ends = datetime.fromtimestamp(deadline, UTC)
-        attempt = SignInAttempt(user_code, page, ends, interval, flow.claims is not None)
-        return _Pending(attempt, names, flow.claims, deadline, interval, flow)
 
     async def _decide(self, pending: _Pending) -> None:
         """Fill in the account or the error, or leave both out when the attempt was cancelled."""
@@ -226,6 +224,7 @@ class DeviceCodeSignIn:
                 # It runs beside the server's other work, which an exception would end.
                 pending.error = error if isinstance(error, CopilotMcpError) else unforeseen(error)
         pending.scope = None
+        pending.turn.release()
 
     async def _poll(self, pending: _Pending) -> dict[str, Any]:
         """The answer that ends the waiting; a fault of the network or of Entra does not end it.
@@ -244,16 +243,10 @@ class DeviceCodeSignIn:
             if fault is None and not is_pending(answer):
                 raise refusal_error(answer, self._entra.asked.by("", pending.names))
             if is_slow_down(answer):
-                pending.interval = min(pending.interval + 5, _LONGEST_INTERVAL_S)
+                pending.interval = min(pending.interval + 5, LONGEST_INTERVAL_S)
             left = pending.deadline - self._clock()
             if left <= 0:
                 break
-            asked_for = min(fault.retry_after or 0.0, _LONGEST_INTERVAL_S) if fault else 0.0
+            asked_for = min(fault.retry_after or 0.0, LONGEST_INTERVAL_S) if fault else 0.0
             await self._sleep(min(max(pending.interval, asked_for), left))
         raise fault or expired_code()
-
-
-def _clamped(value: object, limits: tuple[int, int]) -> int:
-    """A whole number within the limits; the lower limit for anything else."""
-    low, high = limits
-    return min(max(value, low), high) if isinstance(value, int) else low

@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from copilot_mcp.auth.safe_files import open_private
+from copilot_mcp.auth.safe_files import open_private, private_directory
 
-__all__ = ["LockTimeoutError", "locked"]
+__all__ = ["HeldFile", "LockTimeoutError", "hold", "locked", "text_of_holder"]
 
 _FIRST_WAIT_S = 0.001
 _LONGEST_WAIT_S = 0.025
+_GLANCE_S = 0.02
+"""Longer than `text_of_holder` has the lock, shorter than anybody notices."""
+
+_MOST_BYTES = 4096
 
 
 class LockTimeoutError(Exception):
@@ -32,7 +36,7 @@ if sys.platform == "win32":  # pragma: no cover - the other branch is the one th
     import errno
     import msvcrt
 
-    _BYTE = 4096
+    _BYTE = _MOST_BYTES
     """The locked byte lies behind the text, because Windows forbids reading what another process locked."""
 
     def _try_lock(descriptor: int) -> bool:
@@ -87,6 +91,76 @@ def locked(
             _unlock(descriptor)
     finally:
         os.close(descriptor)
+
+
+class HeldFile:
+    """A small file whose lock is ours until `release`: everybody of this user may read it, only we write."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read(self) -> str:
+        """The text, as the last holder left it."""
+        return _text(self._descriptor)
+
+    def write(self, text: str) -> None:
+        """Put `text` (less than 4 KiB) in the place of the text; a crash in the middle leaves a part of it.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        os.ftruncate(self._descriptor, 0)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        os.write(self._descriptor, text.encode())
+
+    def release(self) -> None:
+        """Let the lock go."""
+        try:
+            _unlock(self._descriptor)
+        finally:
+            os.close(self._descriptor)
+
+
+def hold(path: Path) -> HeldFile | None:
+    """Take the lock of the file at `path`, which is made where it is missing; None while another has it.
+
+    Raises:
+        AuthenticationError: The file or its directory is a link or not ours (`cache_unsafe`).
+        OSError: The directory cannot be written to, or its file system has no locks.
+    """
+    private_directory(path.parent)
+    descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
+    try:
+        _wait(descriptor, time.monotonic() + _GLANCE_S, time.monotonic, time.sleep)
+    except LockTimeoutError:
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return HeldFile(descriptor)
+
+
+def text_of_holder(path: Path) -> str | None:
+    """What stands in the file while somebody has its lock; None while nobody has.
+
+    Raises:
+        AuthenticationError: The file is a link or not ours (`cache_unsafe`).
+        OSError: It is not there or cannot be opened.
+    """
+    descriptor = open_private(path, os.O_RDWR)
+    try:
+        if _try_lock(descriptor):
+            _unlock(descriptor)
+            return None
+        return _text(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _text(descriptor: int) -> str:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return os.read(descriptor, _MOST_BYTES).decode("utf-8", "replace")
 
 
 def _wait(descriptor: int, deadline: float, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:

@@ -12,7 +12,8 @@ import anyio
 
 from copilot_mcp.auth.answers import Account
 from copilot_mcp.auth.credential import Credential
-from copilot_mcp.auth.device_code import SignInAttempt, unforeseen
+from copilot_mcp.auth.device_code import unforeseen
+from copilot_mcp.auth.prompts import SignInAttempt
 from copilot_mcp.errors import CopilotMcpError
 
 if TYPE_CHECKING:

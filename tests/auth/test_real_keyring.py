@@ -72,7 +72,8 @@ async def test_sign_in_is_encrypted_and_comes_back_in_another_process(
     assert "SECRETMARK" not in other.stdout
     await credential.sign_out()
     assert await credential.account() is None
-    assert sorted(os.listdir(cache.path.parent)) == [cache.path.with_suffix(end).name for end in (".lock", ".refresh")]
+    left = [cache.path.with_suffix(end).name for end in (".lock", ".prompt", ".refresh")]
+    assert sorted(os.listdir(cache.path.parent)) == left
 
 
 async def test_plain_file_of_an_earlier_version_is_encrypted_and_that_is_said(

@@ -142,7 +142,7 @@ async def test_four_processes_of_ten_threads_refresh_an_expired_token_once_under
     assert [entry["operation"] for entry in tenant.trace].count("token") - before == 1
     assert tenant.identity.refreshes("adele") == 1
     assert await credential.token(("Chat.Read",))  # the one refresh token that is good was kept
-    assert sorted(os.listdir(path.parent)) == ["file.json", "file.lock", "file.refresh"]
+    assert sorted(os.listdir(path.parent)) == ["file.json", "file.lock", "file.prompt", "file.refresh"]
 
 
 @pytest.mark.shows("F37", "L5")
