@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from copilot_mcp.auth.safe_files import open_private, private_directory
@@ -130,14 +130,13 @@ def hold(path: Path) -> HeldFile | None:
     """
     private_directory(path.parent)
     descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
-    try:
-        _wait(descriptor, time.monotonic() + _GLANCE_S, time.monotonic, time.sleep)
-    except LockTimeoutError:
-        os.close(descriptor)
-        return None
-    except BaseException:
-        os.close(descriptor)
-        raise
+    with ExitStack() as failed:
+        failed.callback(os.close, descriptor)
+        try:
+            _wait(descriptor, time.monotonic() + _GLANCE_S, time.monotonic, time.sleep)
+        except LockTimeoutError:
+            return None
+        failed.pop_all()
     return HeldFile(descriptor)
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,13 +20,13 @@ from copilot_mcp.cli._services import LocalTenant, open_credential, sign_in_scop
 from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
 from copilot_mcp.cli._surroundings import Surroundings, look_around
 from copilot_mcp.cli._waiting import keep_company, spoken
-from copilot_mcp.errors import AuthenticationError, CopilotMcpError, SettingsError
+from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError, CopilotMcpError, SettingsError
 from copilot_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from copilot_mcp.auth import Account, Credential
+    from copilot_mcp.auth import Account, Credential, SignInAttempt
 
 __all__ = ["command"]
 
@@ -136,6 +137,18 @@ class Login:
     async def _by_device_code(self, credential: "Credential") -> "Account":
         click.echo(f"Signing in by device code: its page opens on any device (this is {self._around.name}).", err=True)
         attempt = await credential.start_sign_in(self.scopes)
+        outcome = await self._decided(credential, attempt)
+        if attempt.elsewhere and (isinstance(outcome, CopilotMcpError) or await self._lacks(credential)):
+            click.echo("The other process has ended that sign-in or asked for less, so one more is needed.", err=True)
+            outcome = await self._decided(credential, await credential.start_sign_in(self.scopes))
+        if isinstance(outcome, CopilotMcpError):
+            raise outcome
+        return outcome
+
+    async def _decided(self, credential: "Credential", attempt: "SignInAttempt") -> "Account | CopilotMcpError":
+        """Show the code, and wait for the person."""
+        if attempt.elsewhere:
+            click.echo("Another copilot-mcp process asks for this already; one approval serves both.", err=True)
         announce(attempt)
         click.echo(f"Read aloud, the code is: {spoken(attempt.user_code)}.", err=True)
         await self._open(attempt.verification_uri)
@@ -147,9 +160,14 @@ class Login:
             tasks.cancel_scope.cancel()
         if rewrite is not None:
             rewrite("")
-        if isinstance(outcome, CopilotMcpError):
-            raise outcome
         return outcome
+
+    async def _lacks(self, credential: "Credential") -> bool:
+        """Whether some permission is missing, also after a refresh that asks for all of them."""
+        if await credential.missing_scopes(self.scopes):
+            with suppress(AuthenticationError, AuthenticationRequiredError):
+                await credential.token(self.scopes)
+        return bool(await credential.missing_scopes(self.scopes))
 
     async def _show_page(self, loopback: str | None, address: str) -> None:
         if loopback is not None:

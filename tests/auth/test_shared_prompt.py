@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from copilot_mcp.auth import CLOUDS, Credential, HostSignIn, LoopbackTransport, TokenCache, open_http
-from copilot_mcp.auth.prompts import SharedPrompts, SignInAttempt, Turn
+from copilot_mcp.auth.prompts import MemoryPrompts, SharedPrompts, SignInAttempt, Turn
 from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
 from copilot_mcp.simulator import Simulator
 
@@ -223,6 +223,7 @@ async def test_account_of_the_one_that_waits_is_not_taken_for_the_new_sign_in(te
         assert await first.ended(ours)
         again = await credential.start_sign_in(MAIL)
         shown = await other.start_sign_in(MAIL)
+        assert await other.start_sign_in(FILES) is shown
         async with anyio.create_task_group() as tasks:
 
             async def wait() -> None:
@@ -385,6 +386,10 @@ def test_file_that_is_not_safe_is_left_alone(
     assert not process.is_shown(SignInAttempt("A", "https://login.copilot-mcp.test/", NOON, 5))
     assert (tmp_path / "elsewhere").read_text("utf-8") == "precious"
     assert f"{prompts.path} cannot be used (AuthenticationError); sign-ins are counted alone." in caplog.messages
+
+
+def test_alone_there_is_nobody_else_who_shows_a_code() -> None:
+    assert not MemoryPrompts().is_shown(SignInAttempt("A", "https://login.copilot-mcp.test/", NOON, 5))
 
 
 async def test_sign_in_is_started_where_the_saved_one_cannot_be_read(
