@@ -4,6 +4,7 @@ The call that found nobody signed in gives the code to the host and may end; a t
 person. Whoever calls next has a token, or is told the code again, or once why the sign-in failed.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -22,13 +23,20 @@ if TYPE_CHECKING:
 __all__ = ["HostSignIn"]
 
 
+CONSENT_PAUSE_S = 3600.0
+"""For so long a person is not asked again for the same permissions: no means no, whatever a model would like."""
+
+
 @dataclass(slots=True)
 class _Waiting:
+    """A sign-in under way: `calls` wait for it now, and for the answers to `asked` a host comes back by itself."""
+
     attempt: SignInAttempt
     names: frozenset[str]
     done: anyio.Event = field(default_factory=anyio.Event)
     error: CopilotMcpError | None = None
     calls: int = 0
+    asked: set[str] = field(default_factory=set)
 
 
 class HostSignIn:
@@ -44,14 +52,17 @@ class HostSignIn:
         *,
         announce: Callable[[SignInAttempt], None] = lambda attempt: None,
         wait_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._credential = credential
         self._tasks = tasks
         self._announce = announce
         self._wait_s = wait_s
+        self._monotonic = monotonic
         self._starting = anyio.Lock()
         self._waiting: _Waiting | None = None
         self._news: Account | None = None
+        self._consents_asked: dict[frozenset[str], float] = {}
 
     async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
         """A token of the credential. A sign-in that was waiting for these scopes is over, wherever it was done.
@@ -68,19 +79,27 @@ class HostSignIn:
             self.cancel()
         return token
 
-    async def start(self, scopes: Sequence[str]) -> SignInAttempt | None:
+    def offers_consent(self, scopes: Sequence[str]) -> bool:
+        """Whether the person is asked to grant these permissions themselves: once an hour, or while they are at it."""
+        waiting = self._waiting
+        if waiting is not None and (waiting.names >= frozenset(scopes) or not waiting.done.is_set()):
+            return True
+        asked = self._consents_asked.get(frozenset(scopes))
+        return asked is None or self._monotonic() - asked >= CONSENT_PAUSE_S
+
+    async def start(self, scopes: Sequence[str], *, consent: bool = False) -> SignInAttempt | None:
         """The code to show: that of the sign-in under way, else a new one. None when one has just succeeded.
 
         A sign-in for other scopes is shared too: a new one would void the code that the person is typing, and once
-        somebody is signed in, a refresh brings the rest.
+        somebody is signed in, a refresh brings the rest. With `consent` somebody is, and keeps what is granted.
 
         Raises:
             AuthenticationError: The sign-in before this one failed, which is said once; or Entra gives no code.
         """
         async with self._starting:
-            return await self._started(scopes)
+            return await self._started(scopes, consent)
 
-    async def _started(self, scopes: Sequence[str]) -> SignInAttempt | None:
+    async def _started(self, scopes: Sequence[str], consent: bool) -> SignInAttempt | None:
         waiting = self._waiting
         under_way = self._credential.sign_in_under_way()
         if waiting is not None and waiting.attempt == under_way:
@@ -88,11 +107,15 @@ class HostSignIn:
         if waiting is not None and not self._credential.sign_in_is_open(waiting.attempt):
             await waiting.done.wait()  # decided a moment ago
             self._waiting = None
-            if waiting.error is None:
+            if waiting.error is None and (not consent or waiting.names >= frozenset(scopes)):
                 return None
-            if waiting.error.kind != "sign_in_cancelled":
+            if waiting.error is not None and waiting.error.kind != "sign_in_cancelled":
                 raise waiting.error
-        attempt = await self._credential.start_sign_in(scopes)
+        account = await self._credential.account() if consent else None
+        granted = account.scopes if account is not None else ()
+        attempt = await self._credential.start_sign_in([*scopes, *granted])
+        if consent:
+            self._consents_asked[frozenset(scopes)] = self._monotonic()
         if self._waiting is None or self._waiting.attempt != attempt:
             self._waiting = _Waiting(attempt, frozenset(scopes))
             self._tasks.start_soon(self._finish, self._waiting)
@@ -128,10 +151,21 @@ class HostSignIn:
         account, self._news = self._news, None
         return account
 
-    def give_up(self, attempt: SignInAttempt) -> None:
-        """Cancel this attempt for a call that wants it no more, unless another call waits for it."""
+    def expect(self, attempt: SignInAttempt, question: str) -> None:
+        """Note that a host asks the person to use this code, and will come back with their answer to `question`."""
         waiting = self._waiting
-        if waiting is not None and waiting.attempt == attempt and waiting.calls == 0:
+        if waiting is not None and waiting.attempt == attempt:
+            waiting.asked.add(question)
+
+    def answered(self, question: str) -> None:
+        """Note that it has."""
+        if self._waiting is not None:
+            self._waiting.asked.discard(question)
+
+    def give_up(self, attempt: SignInAttempt) -> None:
+        """Cancel this attempt for a call that wants it no more, unless another call waits for it or asks for it."""
+        waiting = self._waiting
+        if waiting is not None and waiting.attempt == attempt and waiting.calls == 0 and not waiting.asked:
             self.cancel()
 
     def cancel(self) -> None:

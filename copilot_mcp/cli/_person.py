@@ -45,9 +45,13 @@ class Person:
     def __init__(self, services: SignInServices) -> None:
         self._services = services
 
-    async def start(self, scopes: Sequence[str]) -> "SignInAttempt | None":
+    def offers_consent(self, scopes: Sequence[str]) -> bool:
+        """See `HostSignIn.offers_consent`."""
+        return self._services.host_sign_in is not None and self._services.host_sign_in.offers_consent(scopes)
+
+    async def start(self, scopes: Sequence[str], *, consent: bool = False) -> "SignInAttempt | None":
         """See `HostSignIn.start`."""
-        return await (await self._services.sign_in()).start(scopes)
+        return await (await self._services.sign_in()).start(scopes, consent=consent)
 
     async def ended(self, attempt: "SignInAttempt") -> bool:
         """See `HostSignIn.ended`."""
@@ -57,6 +61,16 @@ class Person:
         """See `HostSignIn.check`."""
         if self._services.host_sign_in is not None:
             self._services.host_sign_in.check(attempt)
+
+    def expect(self, attempt: "SignInAttempt", question: str) -> None:
+        """See `HostSignIn.expect`."""
+        if self._services.host_sign_in is not None:
+            self._services.host_sign_in.expect(attempt, question)
+
+    def answered(self, question: str) -> None:
+        """See `HostSignIn.answered`."""
+        if self._services.host_sign_in is not None:
+            self._services.host_sign_in.answered(question)
 
     def give_up(self, attempt: "SignInAttempt") -> None:
         """See `HostSignIn.give_up`."""

@@ -96,7 +96,7 @@ class BoundTool(SdkTool):
         try:
             result: ToolResult = await handle()
             return result
-        except (AuthenticationRequiredError, PermissionDeniedError) as error:
+        except (AuthenticationRequiredError, AuthenticationError, PermissionDeniedError) as error:
             if self.person is None or not needs_sign_in(error):
                 raise
             asked = await sign_in(context, self.person, error, error.scopes or self.tool.scopes)

@@ -3,6 +3,9 @@
 A host that declared URL elicitation is asked to open the page: by a request in the older era, by a result that asks
 for input in the newer one. Every other host gets an error result with the address and the code, to show and to call
 again. The page's address holds no secret and nothing of the person; the code is worth nothing without their approval.
+
+A permission that the person can grant themselves is asked for in the same ways, once an hour; where an administrator
+has to grant it, nobody is asked.
 """
 
 import secrets
@@ -34,13 +37,18 @@ _NOT_STARTED_KINDS = (
 )
 _COMMAND = "`copilot-mcp login`"
 _CURED_KINDS = ("reauth_required", "token_rejected")
+_CONSENT = "consent_required"
 _STOP = "The page must name your organisation's own app registration; stop if it names another."
 
 
 class SignIn(Protocol):
     """The sign-in of the process."""
 
-    async def start(self, scopes: Sequence[str]) -> "SignInAttempt | None":
+    def offers_consent(self, scopes: Sequence[str]) -> bool:
+        """Whether the person is asked to grant these permissions themselves, or has been asked lately."""
+        ...
+
+    async def start(self, scopes: Sequence[str], *, consent: bool = False) -> "SignInAttempt | None":
         """The code to show, None when the person has just finished; raises the reason why the last one failed, once."""
         ...
 
@@ -52,8 +60,16 @@ class SignIn(Protocol):
         """Raise the reason why this attempt failed, if it did."""
         ...
 
+    def expect(self, attempt: "SignInAttempt", question: str) -> None:
+        """Note that the host asks the person to use this code, and comes back with their answer to `question`."""
+        ...
+
+    def answered(self, question: str) -> None:
+        """Note that it has."""
+        ...
+
     def give_up(self, attempt: "SignInAttempt") -> None:
-        """Cancel this attempt, unless another call waits for it."""
+        """Cancel this attempt, unless another call waits for it or asks for it."""
         ...
 
     async def greeting(self) -> str:
@@ -87,7 +103,11 @@ class SignInPendingError(AuthenticationRequiredError):
 def needs_sign_in(error: CopilotMcpError) -> bool:
     """Whether a new sign-in is the remedy, after which the call is made again; never that of a turn already sent."""
     cured = isinstance(error, PermissionDeniedError) and error.kind in _CURED_KINDS
-    return not error.after_turn and (cured or isinstance(error, AuthenticationRequiredError))
+    return not error.after_turn and (cured or _asks_consent(error) or isinstance(error, AuthenticationRequiredError))
+
+
+def _asks_consent(error: CopilotMcpError) -> bool:
+    return isinstance(error, AuthenticationError) and error.kind == _CONSENT
 
 
 async def sign_in(
@@ -102,6 +122,8 @@ async def sign_in(
         SignInPendingError: The person has not finished yet, or the host cannot ask.
         AuthenticationError: They declined, the sign-in failed, or none can be started.
     """
+    if _asks_consent(error) and not person.offers_consent(scopes):
+        raise error
     attempt = await _begun(person, error, scopes)
     if attempt is None:
         return None
@@ -110,35 +132,74 @@ async def sign_in(
     if (context.protocol_version or "") < _ASKS_BY_RESULT_SINCE:
         agreed, ended = await _asked(context, person, attempt, error.message)
     else:
-        answer = (context.input_responses or {}).get(_KEY)
-        if not isinstance(answer, ElicitResult) or context.request_state != _ticket(attempt):
-            page = ElicitRequestURLParams(message=_question(error.message, attempt), url=attempt.verification_uri)
-            return InputRequiredResult(
-                input_requests={_KEY: ElicitRequest(params=page)}, request_state=_ticket(attempt)
-            )
+        answer = _answer(context, person, attempt)
+        if answer is None:
+            return _asking(person, attempt, error.message)
         agreed = answer.action == "accept"
         ended = agreed and await _ended(person, attempt)
     if not agreed:
         person.give_up(attempt)
-        raise AuthenticationError(
-            "The person did not want to sign in.", "Call again only when they ask for it.", kind="sign_in_declined"
-        )
+        raise _declined(error)
     if not ended:
         raise SignInPendingError(error.message, attempt)
-    person.check(attempt)
+    try:
+        person.check(attempt)
+    except AuthenticationError as failed:
+        raise _beside(failed, error) from None
     return None
 
 
 async def _begun(person: SignIn, error: CopilotMcpError, scopes: Sequence[str]) -> "SignInAttempt | None":
     """The code to show; where none can be had, the reason stands beside what needed it, and the other way in."""
     try:
-        return await person.start(scopes)
+        return await person.start(scopes, consent=_asks_consent(error))
     except AuthenticationError as failed:
         cause = "A sign-in cannot be started: " if failed.kind in _NOT_STARTED_KINDS else ""
+        if cause and _asks_consent(error):
+            raise error from None  # what is missing, and who else can grant it
         failed.message = f"{error.message} {cause}{failed.message}"
         if _COMMAND not in failed.hint:
             failed.hint = f"{failed.hint} The person can also run {_COMMAND} in a terminal.".lstrip()
-        raise
+        raise _beside(failed, error) from None
+
+
+def _beside(failed: AuthenticationError, error: CopilotMcpError) -> AuthenticationError:
+    """Why a sign-in failed, with the permissions that it was for and who else can grant them."""
+    if isinstance(error, AuthenticationError):
+        failed.scopes = error.scopes
+        failed.hint = f"{failed.hint} {error.hint}".lstrip()
+    return failed
+
+
+def _declined(error: CopilotMcpError) -> AuthenticationError:
+    """The person was asked and said no."""
+    if not isinstance(error, AuthenticationError):
+        return AuthenticationError(
+            "The person did not want to sign in.", "Call again only when they ask for it.", kind="sign_in_declined"
+        )
+    declined = AuthenticationError(
+        f"{error.message} The person did not want to sign in for it, and is not asked again within the hour.",
+        error.hint,
+        kind="consent_declined",
+    )
+    declined.scopes = error.scopes
+    return declined
+
+
+def _asking(person: SignIn, attempt: "SignInAttempt", reason: str) -> InputRequiredResult:
+    """In the newer era: the result that asks the host to ask the person, and to call again with the answer."""
+    ticket = f"{attempt.expires_at.isoformat()} {secrets.token_hex(8)}"
+    person.expect(attempt, ticket)
+    page = ElicitRequestURLParams(message=_question(reason, attempt), url=attempt.verification_uri)
+    return InputRequiredResult(input_requests={_KEY: ElicitRequest(params=page)}, request_state=ticket)
+
+
+def _answer(context: Context[Any, Any], person: SignIn, attempt: "SignInAttempt") -> ElicitResult | None:
+    """The person's answer to the question with this code; None where they were not asked, or with an earlier code."""
+    answer, ticket = (context.input_responses or {}).get(_KEY), context.request_state or ""
+    person.answered(ticket)
+    asked = ticket.partition(" ")[0] == attempt.expires_at.isoformat()
+    return answer if asked and isinstance(answer, ElicitResult) else None
 
 
 async def _ended(person: SignIn, attempt: "SignInAttempt") -> bool:
@@ -190,11 +251,6 @@ def _question(reason: str, attempt: "SignInAttempt") -> str:
         f"{reason} Sign in to Microsoft 365: on the page that opens, enter the code {attempt.user_code} within "
         f"{_minutes_left(attempt)} minutes. {_STOP}"
     )
-
-
-def _ticket(attempt: "SignInAttempt") -> str:
-    """Tells an answer to this code from one to an earlier; no secret."""
-    return attempt.expires_at.isoformat()
 
 
 def _minutes_left(attempt: "SignInAttempt") -> int:

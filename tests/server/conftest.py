@@ -27,9 +27,10 @@ class Person:
         self.decided_codes: set[str] = set()
         self.both_asked = anyio.Event()
         self.services: list[GraphServices] = []
+        self.consents = True
 
     def decide(self, code: str, user: str | None = "adele") -> None:
-        self.simulator.approve(code, user) if user else self.simulator.decline(code)
+        self.simulator.approve(code, user, consent=self.consents) if user else self.simulator.decline(code)
         self.decided_codes.add(code)
         self.decided.set()
 

@@ -246,14 +246,22 @@ async def test_a_tool_that_is_closed_in_part_is_named_with_that_part(era: Any) -
 
 
 @pytest.mark.parametrize(
-    "error", [AuthenticationRequiredError("Signed out."), PermissionDeniedError("Refused.", kind="token_rejected")]
+    "error",
+    [
+        AuthenticationRequiredError("Signed out."),
+        AuthenticationError("Not granted.", kind="consent_required"),
+        PermissionDeniedError("Refused.", kind="token_rejected"),
+    ],
 )
 @pytest.mark.parametrize("after_turn", [False, True])
 async def test_no_call_is_made_again_after_a_turn(era: Any, error: Any, after_turn: bool) -> None:
     calls: list[str] = []
 
     class Person:
-        async def start(self, scopes: Any) -> None:
+        def offers_consent(self, scopes: Any) -> bool:
+            return True
+
+        async def start(self, scopes: Any, *, consent: bool) -> None:
             calls.append("sign-in")
 
         async def greeting(self) -> str:
