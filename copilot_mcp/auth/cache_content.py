@@ -103,7 +103,7 @@ def is_other_persons(content: Content, account: Account | None) -> bool:
     return present is not None and account is not None and not present.same_person(account)
 
 
-def refuse_other_person(content: Content, account: Account) -> None:
+def refuse_other_person(content: Content, account: Account | None) -> None:
     """Keep one person's profile from becoming another's unasked, by a slip or by somebody else's approval.
 
     Raises:

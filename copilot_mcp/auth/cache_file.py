@@ -11,7 +11,7 @@ from copilot_mcp.auth.protection import DamagedSealError, NoProtectionError, Pro
 from copilot_mcp.auth.safe_files import prove_private, read_private, replace_private
 from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
 
-__all__ = ["OTHERS", "CacheFile", "Form", "Found", "shut", "why"]
+__all__ = ["CacheFile", "Form", "Found", "damaged", "shut", "why"]
 
 MAX_CONTENT = 8 * 1_048_576
 _MAX_FILE = MAX_CONTENT + 65_536
@@ -19,8 +19,6 @@ _MAX_FILE = MAX_CONTENT + 65_536
 
 _HEAD_BYTES = 100
 NO_PROTECTION = NoProtectionError("nothing on this system encrypts for us", "Leave it as it is")
-
-OTHERS = NoProtectionError("the file there is another account's", "Use a profile of its own: `--profile NAME`")
 
 
 class Form(enum.Enum):
@@ -129,15 +127,18 @@ class CacheFile:
         """How this file keeps what is in it, or would keep a sign-in where there is none."""
         if found.form is Form.SEALED and self._protection is not None:
             return Keeping(self._path, self._protection.name)
-        if found.form is Form.SHUT and found.obstacle is not None and not plain:
-            return Keeping(None, reason=found.obstacle.reason, remedy=found.obstacle.remedy)
-        would = self.prospect(plain=plain)
+        would = self.prospect(found, plain=plain)
         if found.form is Form.PLAIN and would.path is None:
             return Keeping(self._path, reason=would.reason, remedy=would.remedy)
         return would
 
-    def prospect(self, *, plain: bool) -> Keeping:
-        """How a sign-in would be kept that is made now; tries it. Needs the lock."""
+    def prospect(self, found: Found, *, plain: bool) -> Keeping:
+        """How a sign-in would be kept that is made now; tries it. Needs the lock.
+
+        Nothing takes the place of a file that cannot be opened now, least of all one in clear: it may be opened later.
+        """
+        if found.obstacle is not None:
+            return Keeping(None, reason=found.obstacle.reason, remedy=found.obstacle.remedy, occupied=True)
         try:
             prove_private(self._path)
         except OSError as error:
@@ -161,6 +162,13 @@ def why(error: OSError | NoProtectionError) -> str:
     if isinstance(error, NoProtectionError):
         return f"{error.reason} ({error.remedy})"
     return f"the disk refuses ({error.strerror or 'it cannot be written to'})"
+
+
+def damaged() -> AuthenticationRequiredError:
+    """The refusal after a file that could never be read again."""
+    return AuthenticationRequiredError(
+        "The saved sign-in could not be read and was removed.", "Run `copilot-mcp login`.", kind="cache_reset"
+    )
 
 
 def shut(path: Path, obstacle: NoProtectionError) -> AuthenticationRequiredError:

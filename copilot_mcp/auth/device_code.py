@@ -224,6 +224,7 @@ class DeviceCodeSignIn:
                 # It runs beside the server's other work, which an exception would end.
                 pending.error = error if isinstance(error, CopilotMcpError) else unforeseen(error)
         pending.scope = None
+        pending.flow.forget()
         pending.turn.release()
 
     async def _poll(self, pending: _Pending) -> dict[str, Any]:

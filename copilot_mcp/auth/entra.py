@@ -50,6 +50,11 @@ class DeviceFlow:
     cache: Any = field(repr=False)
     claims: str | None = field(default=None, repr=False)
 
+    def forget(self) -> None:
+        """Drop the codes and tokens: it is over, and what was refused must not lie about in memory."""
+        self.answer = {}
+        self.app = self.cache = None
+
 
 class Entra:
     """MSAL for one app in one tenant of one cloud."""

@@ -24,7 +24,7 @@ __all__ = ["HostSignIn"]
 
 
 CONSENT_PAUSE_S = 3600.0
-"""For so long a person is not asked again for the same permissions: no means no, whatever a model would like."""
+"""For so long a person is not asked again for the same permission: no means no, whatever a model would like."""
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class HostSignIn:
         self._starting = anyio.Lock()
         self._waiting: _Waiting | None = None
         self._news: Account | None = None
-        self._consents_asked: dict[frozenset[str], float] = {}
+        self._consents_asked: dict[str, float] = {}
 
     async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
         """A token of the credential. A sign-in that was waiting for these scopes is over, wherever it was done.
@@ -80,12 +80,12 @@ class HostSignIn:
         return token
 
     def offers_consent(self, scopes: Sequence[str]) -> bool:
-        """Whether the person is asked to grant these permissions themselves: once an hour, or while they are at it."""
+        """Whether the person is asked to grant these permissions themselves: each once an hour, or being asked now."""
         waiting = self._waiting
         if waiting is not None and (waiting.names >= frozenset(scopes) or not waiting.done.is_set()):
             return True
-        asked = self._consents_asked.get(frozenset(scopes))
-        return asked is None or self._monotonic() - asked >= CONSENT_PAUSE_S
+        least = self._monotonic() - CONSENT_PAUSE_S
+        return any(self._consents_asked.get(scope, least) <= least for scope in scopes)
 
     async def start(self, scopes: Sequence[str], *, consent: bool = False) -> SignInAttempt | None:
         """The code to show: that of the sign-in under way, else a new one. None when one has just succeeded.
@@ -115,7 +115,7 @@ class HostSignIn:
         granted = account.scopes if account is not None else ()
         attempt = await self._credential.start_sign_in([*scopes, *granted])
         if consent:
-            self._consents_asked[frozenset(scopes)] = self._monotonic()
+            self._consents_asked |= dict.fromkeys(scopes, self._monotonic())
         if self._waiting is None or self._waiting.attempt != attempt:
             self._waiting = _Waiting(attempt, frozenset(scopes))
             self._tasks.start_soon(self._finish, self._waiting)

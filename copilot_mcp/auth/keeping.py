@@ -1,6 +1,6 @@
 """Where a sign-in is kept and what protects it, as facts for `login`, `status` and whoever else tells a person."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 __all__ = ["Keeping"]
@@ -15,12 +15,14 @@ class Keeping:
         protected_by: what encrypts the file, for a sentence; empty when nothing does.
         reason: why nothing encrypts or keeps it, as the end of a sentence.
         remedy: what a person can do about that, a sentence without its full stop.
+        occupied: there is an encrypted file whose key cannot be had now; nothing takes its place.
     """
 
     path: Path | None
     protected_by: str = ""
     reason: str = ""
     remedy: str = ""
+    occupied: bool = field(default=False, repr=False, compare=False)
 
     @property
     def encrypted(self) -> bool:

@@ -17,15 +17,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from copilot_mcp.auth.cache_content import Content, account_in, is_other_persons
-from copilot_mcp.auth.cache_file import OTHERS, CacheFile, Form, Found, shut, why
+from copilot_mcp.auth.cache_content import Content, account_in, is_other_persons, refuse_other_person
+from copilot_mcp.auth.cache_file import CacheFile, Form, Found, damaged, shut, why
 from copilot_mcp.auth.cache_place import MOUNTS, cache_file_name, data_directory, network_file_system
 from copilot_mcp.auth.file_lock import LockTimeoutError, locked
 from copilot_mcp.auth.keeping import Keeping
 from copilot_mcp.auth.protection import NoProtectionError, Protection, platform_protection
 from copilot_mcp.auth.safe_files import private_directory, remove_leftovers, unsafe_directory
 from copilot_mcp.auth.sign_in_cache import Change, MemoryCache, SignInCache
-from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
+from copilot_mcp.errors import AuthenticationError
 
 __all__ = ["Change", "MemoryCache", "SignInCache", "TokenCache", "cache_file_name"]
 
@@ -40,8 +40,9 @@ class TokenCache:
     """Keeps the sign-in in a file of mode 0600 in a directory of mode 0700, encrypted by `protection`.
 
     Without a protection, or with `plain`, the file is in clear. Processes may share it. When the disk refuses a write,
-    nothing can be encrypted, or a locked file turns out to be another person's, the content stays in memory, a warning
-    is logged, and the next change tries again. A damaged file is removed with a warning.
+    nothing can be encrypted, or a file is there that cannot be opened now, the content stays in memory, a warning is
+    logged, and the next change tries again. It is dropped when that file turns out to be another person's. A damaged
+    file is removed with a warning.
     """
 
     def __init__(
@@ -102,7 +103,8 @@ class TokenCache:
         Raises:
             AuthenticationRequiredError: The file was damaged and has been removed (`cache_reset`), or its key cannot
                 be had at this moment (`cache_shut`).
-            AuthenticationError: The file or directory is not safe to use (`cache_unsafe`).
+            AuthenticationError: The file or directory is not safe to use (`cache_unsafe`), or is another person's than
+                the sign-in in memory, which is dropped (`other_account`).
         """
         with self._turn:
             if (unsaved := self._in_memory()) is not None:
@@ -118,11 +120,7 @@ class TokenCache:
                 with self._exclusive() as writable:
                     found = self._settled(writable=writable)
             if found.form is Form.DAMAGED:
-                raise AuthenticationRequiredError(
-                    "The saved sign-in could not be read and was removed.",
-                    "Run `copilot-mcp login`.",
-                    kind="cache_reset",
-                )
+                raise damaged()
             if found.obstacle is not None:
                 raise shut(self._path, found.obstacle)
             return found.content
@@ -131,14 +129,16 @@ class TokenCache:
         """Apply `change` to the newest content, write it where that changed it, and give the new stamp.
 
         Raises:
-            AuthenticationError: `cache_unsafe`, or another process holds the lock for too long (`cache_locked`).
+            AuthenticationError: As for `read`, or another process holds the lock for too long (`cache_locked`).
         """
         with self._turn:
             if self._protection is not None:
                 self._protection.prepare()
             with self._exclusive() as writable:
-                unsaved = self._in_memory()
-                found = self._settled(writable=writable) if unsaved is None else self._file.look()
+                found = self._file.look() if self._unsaved is not None else None
+                unsaved = self._in_memory(found)
+                if unsaved is None or found is None:
+                    found = self._settled(writable=writable)
                 base = found.content if unsaved is None else unsaved
                 before = json.dumps(base)
                 content = change(base)
@@ -179,13 +179,9 @@ class TokenCache:
             return self._file.keeping(self._settled(writable=writable), plain=self._plain)
 
     def prospect(self) -> Keeping:
-        """How a sign-in would be kept that is made now. Tries it: makes the folder, and writes and removes a trial.
-
-        Raises:
-            AuthenticationError: As for `update`.
-        """
+        """How a sign-in would be kept that is made now. Tries it, in the folder; raises as `keeping` does."""
         with self._turn, self._exclusive():
-            return self._file.prospect(plain=self._plain)
+            return self._file.prospect(self._file.look(), plain=self._plain)
 
     @contextmanager
     def refreshing(self) -> Iterator[None]:
@@ -257,12 +253,16 @@ class TokenCache:
         logger.warning("The saved sign-in in %s was in clear and is encrypted now.", self._path)
         return self._file.look()
 
-    def _in_memory(self) -> Content | None:
+    def _in_memory(self, found: Found | None = None) -> Content | None:
         """What could not be saved, as long as no other process has changed the file meanwhile."""
         if self._unsaved is None or self._file.stamp() != self._unsaved_beside:
             self._drop_unsaved()
             return None
         content: Content = json.loads(self._unsaved)
+        account = account_in(content)
+        if self._unsaved_unseen and is_other_persons(now := (found or self._file.look()).content, account):
+            self._drop_unsaved()
+            refuse_other_person(now, account)
         return content
 
     def _drop_unsaved(self) -> None:
@@ -275,12 +275,11 @@ class TokenCache:
         text = json.dumps(content)
         same = _sign_in(content) == _sign_in(found.content)
         kept = found.form if same else Form.NONE
-        others = self._unsaved_unseen and is_other_persons(found.content, account_in(content))
         try:
             if not writable:
                 raise OSError
-            if (found.obstacle is not None and not self._plain) or others:
-                raise found.obstacle or OTHERS
+            if found.obstacle is not None:
+                raise found.obstacle
             self._file.write(text, found, in_clear=kept is not Form.SEALED if self._plain else kept is Form.PLAIN)
         except (OSError, NoProtectionError) as error:
             if found.form is Form.PLAIN and not same:
@@ -289,7 +288,7 @@ class TokenCache:
             if self._unsaved is None:
                 logger.warning("The sign-in cannot be saved and is kept in memory only: %s.", why(error))
             self._unsaved, self._unsaved_beside = text, self._file.stamp()
-            self._unsaved_unseen = others or found.obstacle is not None
+            self._unsaved_unseen = found.obstacle is not None
             self._unsaved_changes += 1
             return
         self._unsaved, self._unsaved_unseen = None, False

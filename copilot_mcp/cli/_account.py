@@ -89,6 +89,14 @@ def require_keeping(settings: Settings) -> None:
         would = cache.prospect()
         if would.path is not None:
             return
+        if would.occupied:
+            raise SettingsError(
+                f"A sign-in is saved in {cache.path}, encrypted, and cannot be opened now: {would.reason}. It is left "
+                "as it is, and nobody was asked to sign in.",
+                f"{would.remedy} and try again. Or give this sign-in a profile of its own (`--profile NAME`), or first "
+                "forget the saved one with `copilot-mcp logout`.",
+                kind="cache_shut",
+            )
         reason, remedy = would.reason, f"{would.remedy}, or keep"
     else:
         reason, remedy = "`--cache memory` keeps nothing after this command", "Leave it out, or keep"

@@ -14,7 +14,7 @@ from copilot_mcp.auth.answers import Account
 from copilot_mcp.auth.cache_content import account_in, with_account
 from copilot_mcp.auth.protection import NoProtectionError
 from copilot_mcp.auth.sealing import KeyedProtection
-from copilot_mcp.errors import AuthenticationRequiredError
+from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
 
 MARK = "SECRETMARK"
 LOCKED = NoProtectionError("the keyring is locked", "Unlock the keyring")
@@ -178,17 +178,23 @@ def test_sign_in_beside_a_locked_file_stays_in_memory(
     assert secret(opened()) == "2-2"
 
 
-def test_sign_in_of_another_person_never_takes_the_place_of_a_file_that_was_locked(
-    path: Path, opened: Any, store: Store
+@pytest.mark.parametrize("act", ["read", "refresh"])
+def test_sign_in_of_another_person_ends_when_the_file_that_was_locked_can_be_opened(
+    path: Path, opened: Any, store: Store, act: str
 ) -> None:
     sign_in(opened(), 1)
     before = path.read_bytes()
     store.locked = True
     cache = opened()
     sign_in(cache, 2, person="somebody else")
+    assert secret(cache) == "2-0"
+    known = cache.stamp()
     store.locked = False
-    sign_in(cache, 2, refreshed=1, person="somebody else")
-    assert (secret(cache), secret(opened()), path.read_bytes()) == ("2-1", "1-0", before)
+    with pytest.raises(AuthenticationError) as caught:
+        cache.read() if act == "read" else sign_in(cache, 2, refreshed=1, person="somebody else")
+    assert (caught.value.kind, cache.stamp() != known) == ("other_account", True)
+    assert (secret(cache), secret(opened()), path.read_bytes()) == ("1-0", "1-0", before)
+    assert f"{MARK}-2" not in repr(vars(cache))
     cache.erase()
     assert (cache.read(), path.exists()) == ({}, False)
 
@@ -197,14 +203,15 @@ def test_key_store_that_opens_in_between_does_not_cost_the_unread_file(path: Pat
     sign_in(opened(), 1)
     store.locked = True
     cache = opened()
-    content = with_account({}, Account("a@b.example", "A", "tenant", (), "somebody else", "home", "sign-in 2"))
 
     def change(_: Any) -> Any:
         store.locked = False
-        return content
+        return with_account({}, Account("a@b.example", "A", "tenant", (), "somebody else", "home", "sign-in 2"))
 
     cache.update(change)
-    assert (cache.read(), secret(opened())) == (content, "1-0")
+    with pytest.raises(AuthenticationError, match="Another account signed in"):
+        cache.read()
+    assert (secret(cache), secret(opened())) == ("1-0", "1-0")
 
 
 @pytest.mark.shows("F39")
@@ -320,12 +327,17 @@ def test_refresh_never_puts_in_clear_what_was_encrypted(path: Path, opened: Any,
     assert in_clear(path) == [f"{MARK}-2-0"]
 
 
-def test_plain_file_may_take_the_place_of_one_that_cannot_be_opened(path: Path, opened: Any, store: Store) -> None:
+def test_plain_file_never_takes_the_place_of_one_that_cannot_be_opened(path: Path, opened: Any, store: Store) -> None:
     sign_in(opened(), 1)
+    before = path.read_bytes()
     store.locked = True
     plain = opened(plain=True)
+    nothing = Keeping(None, "", "the keyring is locked", "Unlock the keyring")
+    assert (plain.prospect(), plain.prospect().occupied, plain.keeping()) == (nothing, True, nothing)
     sign_in(plain, 2)
-    assert (secret(plain), in_clear(path)) == ("2-0", [f"{MARK}-2-0"])
+    assert (secret(plain), in_clear(path), path.read_bytes()) == ("2-0", [], before)
+    store.locked = False
+    assert secret(opened()) == "1-0"
 
 
 def test_cache_without_protection_leaves_an_encrypted_file_alone(path: Path, opened: Any) -> None:

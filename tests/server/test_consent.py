@@ -130,7 +130,7 @@ async def test_consent_that_helps_nothing_gives_the_plain_error_and_no_second_qu
     open_client: Any, simulator: Simulator, person: Any
 ) -> None:
     client = await signed_in(open_client, simulator, person, asks=True, state="withheld")
-    for _ in range(2):
+    for _ in range(3):
         result = await client.call_tool("copilot_chat", MESSAGE)
         assert (facts(result)["kind"], LINK in result.content[0].text) == ("consent_required", True)
         assert (len(person.asked), codes_made(simulator)) == (1, 1)
