@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from copilot_mcp.auth.answers import Account, read_grant
-from copilot_mcp.auth.broker import require_broker
+from copilot_mcp.auth.broker import sign_in_with_broker
 from copilot_mcp.auth.browser import BROWSER_TIMEOUT_S, Show, sign_in_with_browser
 from copilot_mcp.auth.cache_content import account_in, stored_tokens, without_token
 from copilot_mcp.auth.clouds import Cloud
@@ -153,18 +153,13 @@ class Credential:
         return account
 
     async def broker_sign_in(self, scopes: Sequence[str]) -> Account:
-        """Sign in through the broker of the operating system.
+        """Sign in through the broker of the operating system. A caller who is cancelled leaves at once.
 
         Raises:
             SettingsError: There is no broker here.
             AuthenticationError: Declined or refused. Nothing was stored.
         """
-        require_broker()
-        names = frozenset(scopes)
-        flow, answer = await self._entra.run(partial(self._entra.sign_in_with_broker, scopes, self._memory.claims()))
-        if "error" in answer:
-            raise refusal_error(answer, self._entra.asked.by("", names))
-        account = await self._entra.run(partial(self._store, flow, answer, names, lambda: True))
+        account = await sign_in_with_broker(self._entra, self._store, scopes, claims=self._memory.claims())
         self._memory.forget()
         return account
 

@@ -20,11 +20,12 @@ import anyio
 import anyio.to_thread
 
 from copilot_mcp.auth.answers import Account, unreadable
-from copilot_mcp.auth.broker import BROKER_TIMEOUT_S, broker_flags
+from copilot_mcp.auth.broker import broker_flags, no_broker
 from copilot_mcp.auth.cache_content import Content, msal_text
 from copilot_mcp.auth.clouds import Cloud
 from copilot_mcp.auth.library_logs import quiet_libraries
 from copilot_mcp.auth.refusals import Asked, clock_skew, fault_error
+from copilot_mcp.errors import AuthenticationError
 
 if TYPE_CHECKING:
     import httpx
@@ -135,22 +136,44 @@ class Entra:
             tokens: dict[str, Any] = flow.app.acquire_token_by_auth_code_flow(flow.answer, answer)
             return tokens
 
-    def sign_in_with_broker(self, names: Sequence[str], claims: str | None = None) -> tuple[DeviceFlow, dict[str, Any]]:
-        """Let the system's broker sign the person in: blocks until they are done, at most five minutes.
+    def begin_broker(self, names: Sequence[str], claims: str | None = None) -> DeviceFlow:
+        """Prepare a sign-in by the system's broker. Asks nobody but discovery.
 
         Raises:
-            AuthenticationError: No usable answer came.
+            AuthenticationError: Entra cannot be reached.
         """
         with self._msal(names):
             cache, app = self._application({}, broker=True)
-            answer: dict[str, Any] = app.acquire_token_interactive(
-                self._scopes(names),
-                prompt="select_account",
-                claims_challenge=claims,
-                timeout=BROKER_TIMEOUT_S,
-                parent_window_handle=app.CONSOLE_WINDOW_HANDLE,
-            )
-            return DeviceFlow({}, app, cache, claims), answer
+            return DeviceFlow({}, app, cache, claims)
+
+    def ask_broker(self, flow: DeviceFlow, names: Sequence[str]) -> dict[str, Any]:
+        """Let the broker sign the person in: blocks until they are done, and nothing can end it.
+
+        Raises:
+            SettingsError: MSAL was about to open a browser instead.
+            AuthenticationError: No usable answer came.
+        """
+        browsers: list[str] = []
+
+        def before(ui: str = "", **_: Any) -> None:
+            if ui != "broker":
+                browsers.append(ui)
+                raise RuntimeError
+
+        try:
+            with self._msal(names):
+                answer: dict[str, Any] = flow.app.acquire_token_interactive(
+                    self._scopes(names),
+                    prompt="select_account",
+                    claims_challenge=flow.claims,
+                    parent_window_handle=flow.app.CONSOLE_WINDOW_HANDLE,
+                    on_before_launching_ui=before,
+                )
+                return answer
+        except AuthenticationError:
+            if browsers:
+                raise no_broker("MSAL falls back to a browser") from None
+            raise
 
     def signed_in(self, flow: DeviceFlow) -> tuple[Content, str]:
         """What a success left in the copy of the cache: its content, and MSAL's key of the account.
