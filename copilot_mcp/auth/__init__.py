@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from copilot_mcp.auth.answers import Account
     from copilot_mcp.auth.cache_place import cache_file_name, checked_profile
     from copilot_mcp.auth.credential import Credential
+    from copilot_mcp.auth.daemon_thread import in_daemon_thread
     from copilot_mcp.auth.host_sign_in import HostSignIn
     from copilot_mcp.auth.keeping import Keeping
     from copilot_mcp.auth.outside_token import Origin, OutsideToken
@@ -47,6 +48,7 @@ __all__ = [
     "checked_profile",
     "command_origin",
     "file_origin",
+    "in_daemon_thread",
     "is_application_id",
     "is_tenant",
     "open_http",
@@ -72,6 +74,7 @@ _HOMES = {
     "checked_profile": "cache_place",
     "command_origin": "token_origins",
     "file_origin": "token_origins",
+    "in_daemon_thread": "daemon_thread",
     "open_http": "transport",
     "variable_origin": "token_origins",
 }

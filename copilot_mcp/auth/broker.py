@@ -10,14 +10,14 @@ import importlib
 import importlib.util
 import platform as machines
 import sys
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from copilot_mcp.auth.answers import Account
+from copilot_mcp.auth.daemon_thread import in_daemon_thread
 from copilot_mcp.auth.library_logs import quiet_libraries
 from copilot_mcp.auth.refusals import refusal_error
 from copilot_mcp.errors import AuthenticationError, CopilotMcpError, SettingsError
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["BROKER_TIMEOUT_S", "broker_flags", "require_broker", "sign_in_with_broker"]
 
 BROKER_TIMEOUT_S = 300.0
-_LOOK_S = 0.05
 _FLAGS = {"win32": "enable_broker_on_windows", "darwin": "enable_broker_on_mac", "linux": "enable_broker_on_linux"}
 """The one for Linux is MSAL's for WSL, too."""
 
@@ -90,7 +89,9 @@ async def sign_in_with_broker(
     await entra.run(require_broker)
     names = frozenset(scopes)
     flow = await entra.run(partial(entra.begin_broker, sorted(names), claims))
-    answer = await _apart(partial(entra.ask_broker, flow, sorted(names)), timeout_s)
+    answer = None
+    with anyio.move_on_after(timeout_s):
+        answer = await in_daemon_thread(partial(entra.ask_broker, flow, sorted(names)))
     if answer is None:
         raise AuthenticationError(
             f"The sign-in broker did not finish within {round(timeout_s / 60)} minutes.",
@@ -100,25 +101,6 @@ async def sign_in_with_broker(
     if "error" in answer:
         raise _refused(answer, refusal_error(answer, entra.asked.by("", names)))
     return await entra.run(partial(store, flow, answer, names, lambda: True))
-
-
-async def _apart(work: Callable[[], dict[str, Any]], timeout_s: float) -> dict[str, Any] | None:
-    """What `work` gives, from a thread of its own that ends with the process; None when that takes too long."""
-    outcome: list[dict[str, Any] | Exception] = []
-
-    def run() -> None:
-        try:
-            outcome.append(work())
-        except Exception as error:
-            outcome.append(error)
-
-    threading.Thread(target=run, name="sign-in broker", daemon=True).start()
-    with anyio.move_on_after(timeout_s):
-        while not outcome:
-            await anyio.sleep(_LOOK_S)
-    if outcome and isinstance(outcome[0], Exception):
-        raise outcome[0]
-    return outcome[0] if outcome and isinstance(outcome[0], dict) else None
 
 
 def _refused(answer: dict[str, Any], error: CopilotMcpError) -> CopilotMcpError:

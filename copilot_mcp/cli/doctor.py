@@ -151,8 +151,8 @@ async def _examined(
 
 
 async def _way(stack: AsyncExitStack, local: "LocalTenant | None") -> "Way | CopilotMcpError":
-    from copilot_mcp.auth import open_http
-    from copilot_mcp.doctor import Way, addresses_of, in_daemon_thread, proxy_of
+    from copilot_mcp.auth import in_daemon_thread, open_http
+    from copilot_mcp.doctor import Way, addresses_of, proxy_of
 
     async def resolve(name: str) -> Sequence[str]:
         return await in_daemon_thread(partial(addresses_of, name))

@@ -8,7 +8,6 @@ from copilot_mcp.doctor.examination import Outside, Subject, addresses_of, exami
 from copilot_mcp.doctor.findings import Finding, Section, Verdict, shown_address, worst
 from copilot_mcp.doctor.local_network import proxy_of
 from copilot_mcp.doctor.network import Way
-from copilot_mcp.doctor.running import in_daemon_thread
 from copilot_mcp.doctor.sign_in import account_finding
 
 __all__ = [
@@ -23,7 +22,6 @@ __all__ = [
     "account_finding",
     "addresses_of",
     "examine",
-    "in_daemon_thread",
     "proxy_of",
     "shown_address",
     "worst",

@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import Protocol
 from urllib.request import getproxies
 
-from copilot_mcp.auth import CLOUDS, Account, Keeping, TokenFacts, is_tenant
+from copilot_mcp.auth import CLOUDS, Account, Keeping, TokenFacts, in_daemon_thread, is_tenant
 from copilot_mcp.doctor.asking import Answer
 from copilot_mcp.doctor.configuration import (
     FileRead,
@@ -32,7 +32,7 @@ from copilot_mcp.doctor.machine import (
     version_findings,
 )
 from copilot_mcp.doctor.network import Way, clock_finding, discovery_url, host_findings, known_tenant_findings
-from copilot_mcp.doctor.running import Probe, in_daemon_thread, run_probes
+from copilot_mcp.doctor.running import Probe, run_probes
 from copilot_mcp.doctor.sign_in import (
     account_finding,
     consent_findings,

@@ -1,19 +1,13 @@
 """Runs checks side by side, each within its time; one that fails or hangs becomes a line and stops nobody."""
 
-import asyncio
-import threading
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import anyio
 
 from copilot_mcp.doctor.findings import Finding, Section, Verdict
 
-__all__ = ["Probe", "in_daemon_thread", "run_probes"]
-
-T = TypeVar("T")
+__all__ = ["Probe", "run_probes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +50,3 @@ async def _bounded(probe: Probe) -> list[Finding]:
         return [Finding(probe.section, probe.topic, Verdict.WARNING, what, "Please report it as a fault of doctor.")]
     what = f"{probe.about} could not be checked within {probe.limit_s:g} seconds."
     return [Finding(probe.section, probe.topic, Verdict.WARNING, what, "Try again; if it stays, look for what hangs.")]
-
-
-async def in_daemon_thread(function: Callable[[], T]) -> T:
-    """Run what may block for ever, such as a name server that never answers; a caller who gives up leaves it behind.
-
-    Not anyio's threads: the process would wait for them at its end.
-    """
-    done = anyio.Event()
-    loop = asyncio.get_running_loop()
-    outcome: list[tuple[T | None, Exception | None]] = []
-
-    def work() -> None:
-        try:
-            outcome.append((function(), None))
-        except Exception as error:
-            outcome.append((None, error))
-        with suppress(RuntimeError):  # the event loop has ended, and nobody waits any more
-            loop.call_soon_threadsafe(done.set)
-
-    threading.Thread(target=work, name="copilot-mcp doctor", daemon=True).start()
-    await done.wait()
-    value: Any
-    value, error = outcome[0]
-    if error is not None:
-        raise error
-    result: T = value
-    return result

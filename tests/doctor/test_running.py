@@ -5,7 +5,8 @@ import threading
 import anyio
 import pytest
 
-from copilot_mcp.doctor import Finding, Section, Verdict, in_daemon_thread, shown_address, worst
+from copilot_mcp.auth import in_daemon_thread
+from copilot_mcp.doctor import Finding, Section, Verdict, shown_address, worst
 from copilot_mcp.doctor.running import Probe, run_probes
 
 pytestmark = pytest.mark.anyio

@@ -12,9 +12,7 @@ pytestmark = pytest.mark.anyio
 
 MESSAGE = {"message": "How many weeks of parental leave do we get?"}
 QUESTION = {"queryString": "parental leave", "dataSource": "sharePoint"}
-CLOSED = ["copilot_chat", "copilot_retrieve"]
-"""Both need the permission for connectors, which nobody has granted either."""
-
+CLOSED = ["copilot_chat"]
 LINK = "https://login.copilot-mcp.test/00000000-0000-4000-8000-000000000001/v2.0/adminconsent?"
 
 
