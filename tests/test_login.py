@@ -80,6 +80,7 @@ async def test_company_counts_down_on_a_terminal_and_gives_the_hint_once(termina
         sleep=sleep,
         say=said.append,
         rewrite=lines.append if terminal else None,
+        otherwise="use `copilot-mcp login --browser`",
     )
     assert [text[:31] for text in said] == ['If the browser said "blocked", ']
     assert "`copilot-mcp login --browser`" in said[0]

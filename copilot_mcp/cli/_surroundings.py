@@ -12,6 +12,8 @@ __all__ = ["Surroundings", "look_around"]
 _CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
 _CONTAINER_VARIABLES = ("REMOTE_CONTAINERS", "KUBERNETES_SERVICE_HOST", "container")
 
+_OUTSIDE = "`copilot-mcp serve` with `--token-command`, `--token-file` or COPILOT_MCP_TOKEN"
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -26,6 +28,13 @@ class Surroundings:
     name: str
     browser_comes_back: bool
     opener: tuple[str, ...] | None = None
+
+    @property
+    def without_device_codes(self) -> str:
+        """What is left where an organisation does not allow device codes; the end of a sentence."""
+        if self.browser_comes_back:
+            return "use `copilot-mcp login --browser`"
+        return f"no browser can come back to {self.name}, so take a token from outside: {_OUTSIDE}"
 
 
 def look_around(

@@ -10,9 +10,7 @@ __all__ = ["HINT_AFTER_S", "keep_company", "spoken"]
 HINT_AFTER_S = 90
 """By then somebody who can sign in has typed the code; who still waits may have been blocked in the browser."""
 
-BLOCKED_HINT = (
-    'If the browser said "blocked", your organisation does not allow device codes: use `copilot-mcp login --browser`.'
-)
+BLOCKED_HINT = 'If the browser said "blocked", your organisation does not allow device codes: {}.'
 _TICK_S = 1.0
 _WORDS = (
     "Alfa Bravo Charlie Delta Echo Foxtrot Golf Hotel India Juliett Kilo Lima Mike November Oscar Papa Quebec Romeo "
@@ -33,8 +31,12 @@ async def keep_company(
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     say: Callable[[str], None],
     rewrite: Callable[[str], None] | None,
+    otherwise: str,
 ) -> None:
-    """Count down until `expires_at`, and give the hint once. `rewrite` replaces the last line of a terminal."""
+    """Count down until `expires_at`, and give the hint once, which ends with what to do `otherwise`.
+
+    `rewrite` replaces the last line of a terminal.
+    """
     started = now()
     hinted = False
     while (left := (expires_at - now()).total_seconds()) > 0:
@@ -42,7 +44,7 @@ async def keep_company(
             hinted = True
             if rewrite is not None:
                 rewrite("")
-            say(BLOCKED_HINT)
+            say(BLOCKED_HINT.format(otherwise))
         if rewrite is not None:
             minutes, seconds = divmod(int(left), 60)
             rewrite(f"Waiting for you: {minutes}:{seconds:02d} left.")

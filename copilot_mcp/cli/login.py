@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_BLOCKED = ("sign_in_expired", "blocked_by_policy", "device_required", "approved_app_required")
+"""What Entra says of a device code that an organisation does not allow; an expiry is all that some of them cause."""
+
 _FEWER_TOOLS_HELP = ("consent_required", "admin_consent_required", "consent_declined")
 OPEN_TIMEOUT_S = 10.0
 _OUR_SECRETS = ("COPILOT_MCP_TOKEN", "COPILOT_MCP_SECRET")
@@ -129,7 +132,8 @@ class Login:
             if not self._around.browser_comes_back and loopback is None:
                 raise SettingsError(
                     f"This is {self._around.name}: a browser cannot come back to it.",
-                    "Sign in by device code, without --browser; its page opens on any device.",
+                    "Sign in by device code, without --browser; its page opens on any device. Where device codes are "
+                    f"blocked, {self._around.without_device_codes}.",
                 )
             return await credential.browser_sign_in(self.scopes, partial(self._show_page, loopback))
         return await self._by_device_code(credential)
@@ -145,6 +149,12 @@ class Login:
             raise outcome
         return outcome
 
+    def hint_after(self, error: AuthenticationError) -> str:
+        """What to add to a refusal here, where its own advice to use a browser is of no use; mostly nothing."""
+        if error.kind in _BLOCKED and not self._around.browser_comes_back:
+            return f" Here, {self._around.without_device_codes}."
+        return ""
+
     async def _decided(self, credential: "Credential", attempt: "SignInAttempt") -> "Account | CopilotMcpError":
         """Show the code, and wait for the person."""
         if attempt.elsewhere:
@@ -154,7 +164,13 @@ class Login:
         await self._open(attempt.verification_uri)
         rewrite = _rewrite if sys.stderr.isatty() else None
         async with anyio.create_task_group() as tasks:
-            company = partial(keep_company, now=_now, say=partial(click.echo, err=True), rewrite=rewrite)
+            company = partial(
+                keep_company,
+                now=_now,
+                say=partial(click.echo, err=True),
+                rewrite=rewrite,
+                otherwise=self._around.without_device_codes,
+            )
             tasks.start_soon(company, attempt.expires_at)
             outcome = await _outcome(credential.finish_sign_in(attempt))
             tasks.cancel_scope.cancel()
@@ -218,6 +234,7 @@ async def _login(settings: Settings, joined: LocalTenant | None, login: Login, r
         try:
             account = await login.run(credential, joined.address if joined else None)
         except AuthenticationError as error:
+            error.hint += login.hint_after(error)
             if error.kind in _FEWER_TOOLS_HELP:
                 error.hint += " `--tool copilot_retrieve` asks for the permissions of one tool alone."
             raise

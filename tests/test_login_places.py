@@ -1,0 +1,110 @@
+"""`copilot-mcp login` in every kind of place: which method is chosen and said, and what is left where it is blocked."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from click.testing import CliRunner, Result
+
+from copilot_mcp.auth import CLOUDS, Credential, MemoryCache, open_http
+from copilot_mcp.cli import app
+from copilot_mcp.cli._surroundings import Surroundings, look_around
+from copilot_mcp.cli.login import Login
+from copilot_mcp.errors import AuthenticationError, SettingsError
+from copilot_mcp.simulator import Simulator, Tenant
+
+CLOUD = CLOUDS["simulated"]
+MAIL = ("Mail.Read",)
+OUTSIDE = (
+    "so take a token from outside: `copilot-mcp serve` with `--token-command`, `--token-file` or COPILOT_MCP_TOKEN"
+)
+BROWSER = "use `copilot-mcp login --browser`"
+
+PLACES: list[tuple[dict[str, str], str, str, bool]] = [
+    ({"CODESPACES": "true"}, "linux", "a codespace", False),
+    ({"REMOTE_CONTAINERS": "true"}, "linux", "a container", False),
+    ({"container": "podman"}, "linux", "a container", False),
+    ({"SSH_CONNECTION": "1 2 3 4"}, "linux", "an SSH session", False),
+    ({"SSH_TTY": "/dev/pts/0", "WSL_DISTRO_NAME": "Debian"}, "linux", "an SSH session", False),
+    ({"SSH_CLIENT": "1 2 3"}, "win32", "an SSH session", False),
+    ({}, "linux", "a machine without a display", False),
+    ({"WSL_DISTRO_NAME": "Debian"}, "linux", "the Windows Subsystem for Linux", True),
+    ({"WSL_INTEROP": "/run/WSL/1_interop"}, "linux", "the Windows Subsystem for Linux", True),
+    ({"DISPLAY": ":0"}, "linux", "a desktop", True),
+    ({}, "darwin", "a Mac", True),
+    ({}, "win32", "a Windows desktop", True),
+]
+
+
+def place(environment: dict[str, str], platform: str) -> Surroundings:
+    return look_around(environment, platform, lambda path: False, lambda program: None)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("environment", "platform", "name", "comes_back"), PLACES)
+async def test_the_device_code_is_chosen_and_said_and_after_90_seconds_what_is_left(
+    simulator: Simulator,
+    in_process: Any,
+    capsys: pytest.CaptureFixture[str],
+    environment: dict[str, str],
+    platform: str,
+    name: str,
+    comes_back: bool,
+) -> None:
+    around = place(environment, platform)
+    assert (around.name, around.browser_comes_back) == (name, comes_back)
+    async with open_http(await in_process(simulator).open()) as http:
+        credential = Credential(CLOUD, CLOUD.tenant_id or "", CLOUD.client_id or "", MemoryCache(), http)
+        login = Login(MAIL, None, True, around)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(login.run, credential, None)
+            said = ""
+            with anyio.fail_after(10):
+                while not (found := re.search(r"enter the code ([A-Z]{9})", said)):
+                    await anyio.sleep(0.01)
+                    said += capsys.readouterr().err
+            simulator.approve(found[1], "adele")
+            tasks.cancel_scope.cancel()
+    assert f"Signing in by device code: its page opens on any device (this is {name})." in said
+    left = BROWSER if comes_back else f"no browser can come back to {name}, {OUTSIDE}"
+    assert around.without_device_codes == left
+    expired = login.hint_after(AuthenticationError("The code ran out.", kind="sign_in_expired"))
+    assert expired == ("" if comes_back else f" Here, {left}.")
+    assert login.hint_after(AuthenticationError("The app is unknown.", kind="app_not_found")) == ""
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("environment", "platform", "name", "comes_back"), [each for each in PLACES if not each[3]])
+async def test_a_browser_is_refused_where_it_cannot_come_back(
+    environment: dict[str, str], platform: str, name: str, comes_back: bool
+) -> None:
+    nobody: Any = None
+    with pytest.raises(SettingsError) as caught:
+        await Login(MAIL, "browser", True, place(environment, platform)).run(nobody, None)
+    assert caught.value.message == f"This is {name}: a browser cannot come back to it."
+    assert caught.value.hint.endswith(f" blocked, no browser can come back to {name}, {OUTSIDE}.")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("CODESPACES", "true")
+
+    def invoked(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["login", *arguments], prog_name="copilot-mcp")
+
+    return invoked
+
+
+def test_policy_against_device_codes_names_the_way_that_is_left_in_a_codespace(run: Any, company: Tenant) -> None:
+    with Simulator(company) as simulator:
+        simulator.start()
+        simulator.faults.add("entra_error", value=53003)
+        result = run("--simulate-url", simulator.url)
+    assert result.exit_code == 1
+    assert "(AADSTS53003, " in result.stderr
+    assert f"Here, no browser can come back to a codespace, {OUTSIDE}." in result.stderr
