@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from copilot_mcp.cli._errors import print_error, wants_json
 from copilot_mcp.errors import CopilotMcpError
 
 __all__ = ["app", "main"]
@@ -15,8 +16,14 @@ __all__ = ["app", "main"]
 COMMANDS = ("demo", "serve", "simulate", "login", "status", "logout", "doctor", "filter")
 
 
+_AS_JSON = "copilot_mcp.as_json"
+
+
 class _Commands(click.Group):
-    """Commands by module name, in the order of `COMMANDS`; our own errors end with status 1 and their sentence."""
+    """Commands by module name, in the order of `COMMANDS`; our own errors end with status 1 and their sentence.
+
+    With `--json` every error is one object on standard output.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -28,10 +35,18 @@ class _Commands(click.Group):
         command: click.Command = module.command
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_AS_JSON] = wants_json(args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except CopilotMcpError as error:
+        except (CopilotMcpError, click.ClickException) as error:
+            if ctx.meta[_AS_JSON]:
+                ctx.exit(print_error(error))
+            if isinstance(error, click.ClickException):
+                raise
             raise click.ClickException(str(error)) from error
 
 

@@ -9,6 +9,7 @@ import anyio
 import click
 
 from copilot_mcp.cli._account import how_kept, kept, missing_scope_lines, require_client_id, where_kept
+from copilot_mcp.cli._errors import error_facts
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import account_options, log_option, settings_from
 from copilot_mcp.cli._outside import outside_options, token_sentence
@@ -68,8 +69,7 @@ def command(
     except CopilotMcpError as error:
         if not as_json:
             raise
-        told = {**error.details(), "message": error.message, "hint": error.hint}
-        click.echo(json.dumps(_head(settings) | {"signedIn": False, "error": told}, indent=2))
+        click.echo(json.dumps(_head(settings) | {"signedIn": False, "error": error_facts(error)}, indent=2))
         sys.exit(1)
 
 
