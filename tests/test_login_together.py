@@ -54,6 +54,12 @@ class Terminal:
     def codes(self) -> list[str]:
         return re.findall(r"enter the code ([A-Z]{9})", self.text)
 
+    async def shows(self, codes: int) -> None:
+        """Until so many codes have been shown."""
+        with anyio.fail_after(20):
+            while len(self.codes) < codes:
+                await anyio.sleep(0.01)
+
 
 @pytest.fixture
 def screen(capsys: pytest.CaptureFixture[str]) -> Terminal:
@@ -79,7 +85,7 @@ async def login_beside(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(wait)
         tasks.start_soon(log_in)
-        await anyio.sleep(0.05)
+        await screen.shows(1)
         if gives_up:
             server.cancel_sign_in()
         else:
@@ -134,11 +140,9 @@ async def test_second_code_that_is_refused_ends_login(
     async with anyio.create_task_group() as tasks:
 
         async def decline() -> None:
-            await anyio.sleep(0.05)
+            await screen.shows(1)
             server.cancel_sign_in()
-            with anyio.fail_after(20):
-                while len(screen.codes) < 2:
-                    await anyio.sleep(0.02)
+            await screen.shows(2)
             simulator.decline(screen.codes[1])
 
         tasks.start_soon(decline)

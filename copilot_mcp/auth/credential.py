@@ -112,15 +112,16 @@ class Credential:
         self._memory.keep(names, held)
         return held
 
-    async def start_sign_in(self, scopes: Sequence[str]) -> SignInAttempt:
-        """Get a code to show to the person; the same one while it is pending. At most five an hour.
+    async def start_sign_in(self, scopes: Sequence[str], *, limited: bool = True) -> SignInAttempt:
+        """Get a code to show to the person; the same one while it is pending, in whatever process.
 
-        Its approval also satisfies a claims challenge that came within the last fifteen minutes.
+        At most five an hour, or any number where the person asked for it themselves (not `limited`). Its approval also
+        satisfies a claims challenge that came within the last fifteen minutes.
 
         Raises:
             AuthenticationError: Entra refused or cannot be reached.
         """
-        return await self._sign_in.start(scopes, self._memory.claims())
+        return await self._sign_in.start(scopes, self._memory.claims(), limited=limited)
 
     def sign_in_under_way(self) -> SignInAttempt | None:
         """The code that the person may still use, for whatever scopes; None where it would not satisfy the claims."""

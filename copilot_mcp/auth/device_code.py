@@ -63,6 +63,8 @@ class _Pending:
         self.turn.release()
         if self.scope is not None:
             self.scope.cancel()
+        else:
+            self.flow.forget()
 
 
 def _cancelled() -> AuthenticationError:
@@ -109,7 +111,7 @@ class DeviceCodeSignIn:
         self._joined: JoinedCode | None = None
         self._cancels = 0
 
-    async def start(self, scopes: Sequence[str], claims: str | None = None) -> SignInAttempt:
+    async def start(self, scopes: Sequence[str], claims: str | None = None, *, limited: bool = True) -> SignInAttempt:
         """Get a code to show. While one is pending that covers these scopes and claims, the same is given again.
 
         One that another process shows is given whatever its scopes: a second code would void the one that the person
@@ -117,7 +119,7 @@ class DeviceCodeSignIn:
 
         Raises:
             AuthenticationError: Entra refused, sent something that must not be shown, or five codes were made within
-                the hour (`sign_in_limit`).
+                the hour and it is `limited` (`sign_in_limit`).
         """
         names, cancels = frozenset(scopes), self._cancels
         async with self._starting:
@@ -127,7 +129,8 @@ class DeviceCodeSignIn:
             if self._joined is not None and self._joined.is_open(now):
                 return self._joined.attempt
             if pending is not None:
-                pending.turn.check(now)
+                if limited:
+                    pending.turn.check(now)
                 pending.cancel()
             known = await self._known()
             turn = await self._entra.run(self._prompts.begin)
@@ -135,7 +138,8 @@ class DeviceCodeSignIn:
                 self._joined = JoinedCode(turn, known)
                 return turn
             try:
-                turn.check(now)
+                if limited:
+                    turn.check(now)
                 return await self._begun(turn, names, claims, cancels)
             except BaseException:
                 turn.release()

@@ -140,11 +140,12 @@ class Login:
 
     async def _by_device_code(self, credential: "Credential") -> "Account":
         click.echo(f"Signing in by device code: its page opens on any device (this is {self._around.name}).", err=True)
-        attempt = await credential.start_sign_in(self.scopes)
+        attempt = await credential.start_sign_in(self.scopes, limited=False)
         outcome = await self._decided(credential, attempt)
         if attempt.elsewhere and (isinstance(outcome, CopilotMcpError) or await self._lacks(credential)):
             click.echo("The other process has ended that sign-in or asked for less, so one more is needed.", err=True)
-            outcome = await self._decided(credential, await credential.start_sign_in(self.scopes))
+            attempt = await credential.start_sign_in(self.scopes, limited=False)
+            outcome = await self._decided(credential, attempt)
         if isinstance(outcome, CopilotMcpError):
             raise outcome
         return outcome

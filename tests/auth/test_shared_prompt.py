@@ -215,6 +215,22 @@ async def test_server_that_waits_for_another_ends_its_waiting_and_not_the_sign_i
         assert await second.token(FILES)
 
 
+async def test_person_who_asks_for_it_is_not_refused_a_sixth_code(tenant: Simulator, path: Path) -> None:
+    async with opened(tenant, path) as (credential, _), opened(tenant, path) as (other, _):
+        for _ in range(5):
+            await credential.start_sign_in(FILES)
+            credential.cancel_sign_in()
+        with pytest.raises(AuthenticationError) as caught:
+            await other.start_sign_in(FILES)
+        assert (caught.value.kind, codes_made(tenant)) == ("sign_in_limit", 5)
+        attempt = await other.start_sign_in(FILES, limited=False)
+        assert await other.start_sign_in(MAIL, limited=False) != attempt
+        assert other._sign_in._pending is not None
+        assert "device_code" in other._sign_in._pending.flow.answer
+        other.cancel_sign_in()
+        assert other._sign_in._pending.flow.answer == {}
+
+
 async def test_account_of_the_one_that_waits_is_not_taken_for_the_new_sign_in(tenant: Simulator, path: Path) -> None:
     async with opened(tenant, path) as (credential, first), opened(tenant, path) as (other, _):
         ours = await first.start(FILES)
