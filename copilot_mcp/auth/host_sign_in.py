@@ -107,14 +107,15 @@ class HostSignIn:
         if waiting is not None and not self._credential.sign_in_is_open(waiting.attempt):
             await waiting.done.wait()  # decided a moment ago
             self._waiting = None
-            if waiting.error is None and (not consent or waiting.names >= frozenset(scopes)):
+            for_less = waiting.attempt.elsewhere or not waiting.names >= frozenset(scopes)
+            if waiting.error is None and not (consent and for_less):
                 return None
             if waiting.error is not None and waiting.error.kind != "sign_in_cancelled":
                 raise waiting.error
         account = await self._credential.account() if consent else None
         granted = account.scopes if account is not None else ()
         attempt = await self._credential.start_sign_in([*scopes, *granted])
-        if consent:
+        if consent and not attempt.elsewhere:
             self._consents_asked |= dict.fromkeys(scopes, self._monotonic())
         if self._waiting is None or self._waiting.attempt != attempt:
             self._waiting = _Waiting(attempt, frozenset(scopes))

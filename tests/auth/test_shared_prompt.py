@@ -215,6 +215,24 @@ async def test_server_that_waits_for_another_ends_its_waiting_and_not_the_sign_i
         assert await second.token(FILES)
 
 
+async def test_consent_is_asked_for_after_the_sign_in_of_another_server(tenant: Simulator, path: Path) -> None:
+    async with opened(tenant, path) as (_, first), opened(tenant, path) as (_, second):
+        ours, shown = await first.start(FILES), await second.start(MAIL, consent=True)
+        assert ours is not None
+        assert shown is not None
+        tenant.approve(ours.user_code, "adele")
+        assert await second.ended(shown)
+        assert second.offers_consent(MAIL)
+        own = await second.start(MAIL, consent=True)
+        assert own is not None
+        assert (own.elsewhere, second.offers_consent(MAIL)) == (False, True)
+        tenant.approve(own.user_code, "adele")
+        assert await second.ended(own)
+        assert await second.start(MAIL, consent=True) is None
+        assert not second.offers_consent(MAIL)
+    assert codes_made(tenant) == 2
+
+
 async def test_person_who_asks_for_it_is_not_refused_a_sixth_code(tenant: Simulator, path: Path) -> None:
     async with opened(tenant, path) as (credential, _), opened(tenant, path) as (other, _):
         for _ in range(5):
