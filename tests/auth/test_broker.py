@@ -23,7 +23,7 @@ from copilot_mcp.errors import SettingsError
 from copilot_mcp.simulator import Simulator, Tenant
 
 RUNTIME = """
-import os, threading
+import json, os, threading, time
 
 class LogLevel:
     TRACE, DEBUG, FATAL = 1, 2, 6
@@ -61,6 +61,22 @@ class Result:
     def get_error(self):
         return Refusal()
 
+class Person:
+    def __init__(self, gives):
+        self.get_client_info = lambda: gives["client_info"]
+        self.get_account_id = lambda: "1"
+
+class Success:
+    def __init__(self, gives):
+        self.get_id_token = lambda: json.dumps(gives["claims"])
+        self.get_raw_id_token = lambda: gives["id_token"]
+        self.get_account = lambda: Person(gives)
+        self.get_access_token = lambda: gives["access_token"]
+        self.get_access_token_expiry_time = lambda: int(time.time()) + 3600
+        self.get_granted_scopes = lambda: gives["scopes"]
+        self.is_pop_authorization = self.get_error = lambda: None
+        self.get_telemetry_data = dict
+
 def get_console_window():
     return 1
 
@@ -68,6 +84,8 @@ def signin_interactively(window, parameters, correlation_id, login_hint, callbac
     print("the broker's window is open", file=__import__("sys").stderr, flush=True)
     if os.environ.get("BROKER_SAYS"):
         callback(Result())
+    elif os.environ.get("BROKER_GIVES"):
+        callback(Success(json.loads(os.environ["BROKER_GIVES"])))
 """
 
 WAITS_BRIEFLY = """
@@ -119,6 +137,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.communicate(timeout=30)
 
 
+CLIENT = "22222222-2222-4222-8222-222222222222"
 LOGIN = ("-m", "copilot_mcp", "login", "--broker", "--simulate-url")
 
 
@@ -132,7 +151,8 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         importlib.invalidate_caches()
 
     yield put
-    sys.modules.pop("pymsalruntime", None)
+    for name in ("pymsalruntime", "msal.broker"):
+        sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +225,29 @@ def test_interrupted_login_does_not_wait_for_the_brokers_window(start: Any, tena
 def test_broker_that_never_finishes_ends_in_time_and_stores_nothing(start: Any, tenant: Simulator) -> None:
     output, errors = (process := start(RUNTIME, "-c", WAITS_BRIEFLY, tenant.url)).communicate(timeout=60)
     assert (process.returncode, json.loads(output)) == (0, ["sign_in_expired", {}]), errors
+
+
+@pytest.mark.anyio
+async def test_person_whom_the_broker_signs_in_has_a_token(
+    library: Any, credential: Any, entra: Any, alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library(RUNTIME)
+    claims = {"aud": CLIENT, "sub": alice.oid, "oid": alice.oid, "tid": alice.tenant, "name": alice.name}
+    gives = {
+        "claims": claims,
+        "id_token": alice.id_token(),
+        "client_info": alice.client_info(),
+        "access_token": "access-SECRETMARK",
+        "scopes": ["https://graph.microsoft.com/Mail.Read"],
+    }
+    monkeypatch.setenv("BROKER_GIVES", json.dumps(gives))
+    try:
+        account = await credential.broker_sign_in(["Mail.Read"])
+    finally:
+        vars(sys.modules["msal"]).pop("broker", None)  # where `import` has left it
+    assert (account.name, account.scopes) == ("Alice Adams", ("Mail.Read",))
+    assert await credential.token(["Mail.Read"]) == "access-SECRETMARK"
+    assert entra.log == ["discovery"]
 
 
 def test_mac_without_apple_silicon_has_no_broker() -> None:
