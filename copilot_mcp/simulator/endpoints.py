@@ -1,6 +1,5 @@
 """Between HTTP and the two services: reads requests, spoils answers where a fault asks for it, keeps the trace."""
 
-import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from copilot_mcp.simulator.delivery import break_connection, deliver, encoded
 from copilot_mcp.simulator.entra import ENTRA_PATHS, Entra, EntraCall
 from copilot_mcp.simulator.faults import Faults
 from copilot_mcp.simulator.graph import Graph, GraphCall, operation_of
+from copilot_mcp.simulator.json_values import read_value
 from copilot_mcp.simulator.replies import GraphRefusalError, Reply, RequestIds
 from copilot_mcp.simulator.trace import Trace, harmless
 
@@ -137,6 +137,6 @@ async def _content(request: Request) -> bytes | None:
 
 def _json_or_none(content: bytes) -> Any:
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
+        return read_value(content)
+    except ValueError:
         return None

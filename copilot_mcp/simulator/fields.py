@@ -1,9 +1,9 @@
 """Reads the members of a JSON request body and refuses what the documents do not allow, with Graph's 400."""
 
-import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from copilot_mcp.simulator.json_values import read_value
 from copilot_mcp.simulator.replies import GraphRefusalError
 
 __all__ = ["bad_request", "flag", "known_members", "member", "objects", "read_json", "text"]
@@ -19,8 +19,8 @@ def read_json(content: bytes) -> dict[str, Any]:
     if not content.strip():
         return {}
     try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
+        value = read_value(content)
+    except ValueError:
         raise bad_request("Unable to read the JSON request payload.") from None
     if not isinstance(value, dict):
         raise bad_request("The request payload must be a JSON object.")

@@ -1,11 +1,11 @@
 """One sign-in of one person to one application, and what a token answer is made of."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from copilot_mcp.simulator.entra_errors import entra_refusal
+from copilot_mcp.simulator.json_values import read_value
 from copilot_mcp.simulator.tenant import User
 
 __all__ = ["FLOWS", "Flow", "Grant", "Session", "access_token_claims", "claims_asked"]
@@ -70,8 +70,8 @@ def claims_asked(form: Mapping[str, str]) -> dict[str, Any]:
     if not text:
         return {}
     try:
-        claims = json.loads(text)
-    except (ValueError, RecursionError):
+        claims = read_value(text)
+    except ValueError:
         claims = None
     if not isinstance(claims, dict):
         raise entra_refusal(900144, text="The claims parameter is not valid JSON.")
