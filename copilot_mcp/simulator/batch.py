@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from copilot_mcp.simulator.fields import bad_request, member, objects, text
+from copilot_mcp.simulator.fields import bad_request, member, objects, text, texts
 from copilot_mcp.simulator.replies import Reply
 
 __all__ = ["run_batch"]
@@ -26,7 +26,7 @@ def run_batch(body: Mapping[str, Any], retrieve: Item, refuse: Callable[[int, st
     replies: dict[str, Reply] = {}
     for request in requests:
         identity = request["id"].casefold()
-        before = [replies[each.casefold()] for each in request.get("dependsOn") or ()]
+        before = [replies[each.casefold()] for each in texts(request, "dependsOn")]
         if any(reply.status >= 400 for reply in before):
             replies[identity] = refuse(424, "FailedDependency", "A request it depends on failed.")
         else:
@@ -48,15 +48,14 @@ def _check(requests: Sequence[Mapping[str, Any]]) -> None:
             raise bad_request("The 'id' of each request must be unique.")
         text(request, "method", required=True)
         text(request, "url", required=True)
-        depends = request.get("dependsOn") or ()
-        if not isinstance(depends, list | tuple) or not all(str(each).casefold() in seen for each in depends):
+        if not all(each.casefold() in seen for each in texts(request, "dependsOn")):
             raise bad_request("'dependsOn' must name earlier requests.")
         seen.add(identity)
 
 
 def _run(request: Mapping[str, Any], retrieve: Item, refuse: Callable[[int, str, str], Reply]) -> Reply:
     headers = {name.casefold(): value for name, value in member(request, "headers").items()}
-    if "body" in request and not str(headers.get("content-type", "")).startswith("application/json"):
+    if "body" in request and not _is_json(headers.get("content-type")):
         return refuse(400, "BadRequest", "A request with a body needs the header 'Content-Type'.")
     if request["url"].strip("/").casefold() != _RETRIEVAL:
         return refuse(404, "ResourceNotFound", "The resource cannot be reached in a batch.")
@@ -66,6 +65,11 @@ def _run(request: Mapping[str, Any], retrieve: Item, refuse: Callable[[int, str,
     if not isinstance(content, dict):
         return refuse(400, "BadRequest", "The body must be a JSON object.")
     return retrieve(content)
+
+
+def _is_json(content_type: object) -> bool:
+    """Media types are compared without case, and without their parameters."""
+    return str(content_type).partition(";")[0].strip().casefold() == "application/json"
 
 
 def _response(identity: str, reply: Reply) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from copilot_mcp.simulator.json_values import read_value
 from copilot_mcp.simulator.replies import GraphRefusalError
 
-__all__ = ["bad_request", "flag", "known_members", "member", "objects", "read_json", "text"]
+__all__ = ["bad_request", "flag", "known_members", "member", "objects", "read_json", "text", "texts"]
 
 
 def bad_request(message: str) -> GraphRefusalError:
@@ -52,6 +52,16 @@ def text(body: Mapping[str, Any], name: str, *, required: bool = False) -> str:
     if not isinstance(value, str) or (required and not value.strip()):
         raise bad_request(f"'{name}' must be {'non-empty ' if required else ''}text.")
     return value
+
+
+def texts(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """A member that must be a list of text; an absent one is empty."""
+    value = body.get(name)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise bad_request(f"'{name}' must be a list of text.")
+    return tuple(value)
 
 
 def flag(body: Mapping[str, Any], name: str, *, default: bool) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from copilot_mcp.simulator.faults import Faults
-from copilot_mcp.simulator.fields import bad_request, flag, known_members, member, objects, text
+from copilot_mcp.simulator.fields import bad_request, flag, known_members, member, objects, text, texts
 from copilot_mcp.simulator.filters import Scoping, scope_to_filter
 from copilot_mcp.simulator.metadata import requested_metadata
 from copilot_mcp.simulator.replies import Reply
@@ -105,7 +105,9 @@ class Retrieval:
             raise bad_request("The property 'includeThumbnails' does not exist on the retrieval request.")
         filter_text = text(body, "filterExpression") if body.get("filterExpression") is not None else None
         connections = self._connections(source, body)
-        return _Request(query, source, connections, filter_text, _names(body), _limit(body), thumbnails)
+        return _Request(
+            query, source, connections, filter_text, texts(body, "resourceMetadata"), _limit(body), thumbnails
+        )
 
     def _connections(self, source: str, body: Mapping[str, Any]) -> frozenset[str]:
         """The connections to search: those named, else all of them."""
@@ -126,13 +128,6 @@ class Retrieval:
         if any(self.tenant.connection(each) is None for each in ids):
             raise bad_request("A 'connectionId' does not exist in this tenant.")
         return ids
-
-
-def _names(body: Mapping[str, Any]) -> tuple[str, ...]:
-    names = body.get("resourceMetadata") or []
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise bad_request("'resourceMetadata' must be a list of text.")
-    return tuple(names)
 
 
 def _limit(body: Mapping[str, Any]) -> int:

@@ -65,6 +65,25 @@ async def test_an_item_fails_alone(graph: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"CONTENT-TYPE": "Application/JSON"}, 200),
+        ({"content-type": "application/json; charset=utf-8"}, 200),
+        ({"Content-Type": "application/jsonp"}, 400),
+        ({"Content-Type": "text/plain"}, 400),
+        ({"Content-Type": 5}, 400),
+        ({}, 400),
+        (None, 400),
+    ],
+)
+async def test_an_item_with_a_body_says_that_it_is_json(graph: httpx.AsyncClient, headers: Any, status: int) -> None:
+    found = await answered(graph, item("1", headers=headers))
+
+    assert found["1"]["status"] == status
+
+
+@pytest.mark.anyio
 async def test_each_item_needs_its_own_scopes(graph_of: Callable[..., Awaitable[httpx.AsyncClient]]) -> None:
     graph = await graph_of("adele", "ExternalItem.Read.All")
     tickets = item("2", body={"queryString": "VPN", "dataSource": "externalItem"})
@@ -101,6 +120,11 @@ async def test_items_are_throttled_one_by_one(graph: httpx.AsyncClient, simulato
         [item("1", method="")],
         [item("1", dependsOn=["2"])],
         [item("1", dependsOn="2")],
+        [item("1"), item("2", dependsOn=[1])],
+        [item("1"), item("2", dependsOn=[{}])],
+        [item("1"), item("2", dependsOn={})],
+        [item("1"), item("2", dependsOn=0)],
+        [item("1", headers=[])],
         [item(str(number)) for number in range(21)],
     ],
 )
