@@ -31,7 +31,7 @@ from copilot_mcp.simulator.trace import Trace
 
 __all__ = ["build_app"]
 
-_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_Serve = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class _Own:
         """Whether this is the start-up key, or none is asked for."""
         return self.key is None or compare_digest(key.encode(), self.key.encode())
 
-    def guarded(self, serve: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def guarded(self, serve: _Serve) -> _Serve:
         """The address behind the start-up key, which stands in the header `Authorization: Bearer`."""
 
         async def guard(request: Request) -> Response:
@@ -161,7 +161,7 @@ def build_app(
         Route("/signin", pages.sign_in, methods=["POST"]),
         Route("/devicelogin", own.device, methods=["GET", "POST"]),
         *entra,
-        Route("/{version}/{path:path}", endpoints.serve_graph, methods=_METHODS),
+        Route("/{version}/{path:path}", _AnyMethod(endpoints.serve_graph)),
     ]
     return _Gate(Starlette(routes=routes))
 
@@ -171,7 +171,18 @@ def _entra_route(path: str, endpoints: Endpoints) -> Route:
         request.path_params["path"] = path
         return await endpoints.serve_entra(request)
 
-    return Route(f"/{{tenant}}/{path}", serve, methods=_METHODS)
+    return Route(f"/{{tenant}}/{path}", _AnyMethod(serve))
+
+
+class _AnyMethod:
+    """An endpoint that answers every method: to those that a route does not list, Starlette says no in plain text."""
+
+    def __init__(self, serve: _Serve) -> None:
+        self._serve = serve
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._serve(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 class _Gate:
@@ -184,11 +195,10 @@ class _Gate:
         if scope["type"] == "http":
             request = Request(scope)
             host = request.headers.get("host", "")
-            origin = request.headers.get("origin")
             if not _is_own_host(host):
                 refusal = JSONResponse({"error": {"code": "MisdirectedRequest", "message": "Not this host."}}, 421)
                 return await refusal(scope, receive, send)
-            if origin is not None and urlsplit(origin).netloc != host:
+            if _is_foreign(request.headers.get("origin"), host):
                 refusal = JSONResponse({"error": {"code": "Forbidden", "message": "Not this origin."}}, 403)
                 return await refusal(scope, receive, send)
 
@@ -214,6 +224,13 @@ class _Gate:
             if not started:
                 await send({"type": "http.response.start", "status": 500, "headers": []})
             await send({"type": "http.response.body", "body": b""})
+
+
+def _is_foreign(origin: str | None, host: str) -> bool:
+    try:
+        return origin is not None and urlsplit(origin).netloc != host
+    except ValueError:
+        return True
 
 
 def _is_own_host(host: str) -> bool:

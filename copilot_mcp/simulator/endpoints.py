@@ -61,7 +61,8 @@ class Endpoints:
         if await self._gone(request, operation, ""):
             return Response(status_code=503)
         if request.method != method:
-            return await self._send(request, operation, Reply(405, {"error": "invalid_request"}), ids, None)
+            reply = self.entra.wrong_method(request.method, method, ids, _base(request))
+            return await self._send(request, operation, reply, ids, None)
         content = (await _content(request) or b"") if method == "POST" else request.url.query.encode()
         form = (
             dict(parse_qsl(content.decode("utf-8", "replace"), max_num_fields=50)) if content.count(b"&") < 50 else {}

@@ -75,6 +75,12 @@ class Entra:
             spoiler.spoil(fault.name, fault.value, fault.retry_after, reply, grants[0] if grants else None)
         return reply
 
+    def wrong_method(self, method: str, right: str, ids: RequestIds, base: str) -> Reply:
+        """The answer to a request with another method than the endpoint takes."""
+        sentence = f"The endpoint only accepts {right} requests. Received a {method} request."
+        refusal = EntraRefusalError("invalid_request", 900561, sentence, status=405)
+        return Reply(405, error_members(refusal, self.clock(), ids.client_request_id, base), {"Allow": right})
+
     def _carry_out(self, call: EntraCall, grants: list[Grant]) -> Reply:
         if call.tenant.casefold() not in _TENANTS:
             raise entra_refusal(90002)

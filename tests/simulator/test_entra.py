@@ -59,8 +59,13 @@ async def test_an_unknown_tenant_is_refused(login: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_wrong_method_is_refused(login: httpx.AsyncClient) -> None:
-    assert (await login.get(TOKEN)).status_code == 405
+@pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS", "TRACE", "PROPFIND"])
+async def test_a_wrong_method_is_refused(login: httpx.AsyncClient, method: str) -> None:
+    answer = await login.request(method, TOKEN)
+
+    assert refusal(answer) == (405, "invalid_request", [900561])
+    assert answer.headers["allow"] == "POST"
+    assert f"only accepts POST requests. Received a {method} request." in answer.json()["error_description"]
 
 
 @pytest.mark.anyio

@@ -152,6 +152,10 @@ async def test_chat_needs_all_seven_scopes(graph_of: Opener) -> None:
         ("POST", "/v2.0/copilot/retrieval", 404),
         ("GET", "/v1.0/copilot/retrieval", 405),
         ("DELETE", "/beta/copilot/conversations/x/chat", 405),
+        ("OPTIONS", "/v1.0/copilot/retrieval", 405),
+        ("TRACE", "/beta/$batch", 405),
+        ("PROPFIND", "/beta/copilot/conversations", 405),
+        ("OPTIONS", "/v1.0/copilot/nothing", 404),
         ("POST", "/beta/copilot/conversations/x/chat", 404),
     ],
 )
@@ -162,6 +166,7 @@ async def test_what_is_not_there_is_refused_in_graphs_shape(
     answer = await graph.request(method, path, json=turn if method == "POST" else None)
 
     assert refusal(answer)[0] == status
+    assert answer.headers.get("allow") == ("POST" if status == 405 else None)
 
 
 @pytest.mark.anyio
