@@ -4,11 +4,11 @@ It answers on loopback names and on names that end in `.test` only, so that a we
 by a name of its own; requests that such a page sends with an `Origin` are refused as well.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from ipaddress import ip_address
 from secrets import compare_digest
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.applications import Starlette
@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from copilot_mcp.simulator.bodies import limited_body, small_object
+from copilot_mcp.simulator.bodies import BadBodyError, limited_body, small_object
 from copilot_mcp.simulator.delivery import BROKEN, ON_SOCKET
 from copilot_mcp.simulator.device_page import PAGE_HEADERS, blocked_page, decided_page, device_page
 from copilot_mcp.simulator.endpoints import Endpoints
@@ -31,6 +31,14 @@ from copilot_mcp.simulator.trace import Trace
 
 __all__ = ["build_app"]
 
+_OWN_METHODS: Final[Mapping[str, Sequence[str]]] = {
+    "/simulator": ("GET",),
+    "/simulator/trace": ("GET",),
+    "/simulator/counts": ("GET",),
+    "/simulator/approve": ("POST",),
+    "/simulator/faults": ("GET", "POST", "DELETE"),
+    "/simulator/identity": ("GET", "POST"),
+}
 _Serve = Callable[[Request], Awaitable[Response]]
 
 
@@ -91,10 +99,12 @@ class _Own:
         if request.method == "POST":
             body = await small_object(request)
             try:
-                if "spec" in body:
-                    self.faults.add_spec(str(body["spec"]))
+                if isinstance(body.get("spec"), str):
+                    self.faults.add_spec(body["spec"])
+                elif isinstance(body.get("name"), str):
+                    self.faults.add(body.pop("name"), **body)
                 else:
-                    self.faults.add(str(body.pop("name", "")), **body)
+                    raise BadBodyError("a fault has a name, or a spec, which is text")
             except (ValueError, TypeError) as error:
                 return JSONResponse({"error": str(error)}, 400)
         return JSONResponse([asdict(fault) for fault in self.faults.waiting])
@@ -132,9 +142,21 @@ class _Own:
             scheme, _, key = request.headers.get("authorization", "").partition(" ")
             if not self.knows(key.strip() if scheme.lower() == "bearer" else ""):
                 return JSONResponse({"error": "the start-up key is missing or wrong"}, 401)
-            return await serve(request)
+            try:
+                return await serve(request)
+            except BadBodyError as error:
+                return JSONResponse({"error": str(error)}, 400)
 
         return guard
+
+    async def unknown(self, request: Request) -> Response:
+        """Any other address below /simulator, or another method than it takes."""
+        methods = _OWN_METHODS.get(request.url.path)
+        if methods is None:
+            return JSONResponse({"error": "there is no such address"}, 404)
+        return JSONResponse(
+            {"error": f"this address takes {' and '.join(methods)}"}, 405, {"Allow": ", ".join(methods)}
+        )
 
 
 def build_app(
@@ -150,14 +172,19 @@ def build_app(
 ) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """Wire the routes of one tenant behind the check of Host and Origin."""
     own = _Own(tenant, sign_ins, faults, trace, counts, key)
+    serves: dict[str, _Serve] = {
+        "/simulator": own.about,
+        "/simulator/trace": own.show_trace,
+        "/simulator/counts": own.show_counts,
+        "/simulator/approve": own.approve,
+        "/simulator/faults": own.change_faults,
+        "/simulator/identity": pages.control,
+    }
     entra = [_entra_route(path, endpoints) for path in ENTRA_PATHS]
     routes = [
-        Route("/simulator", own.guarded(own.about), methods=["GET"]),
-        Route("/simulator/trace", own.guarded(own.show_trace), methods=["GET"]),
-        Route("/simulator/counts", own.guarded(own.show_counts), methods=["GET"]),
-        Route("/simulator/approve", own.guarded(own.approve), methods=["POST"]),
-        Route("/simulator/faults", own.guarded(own.change_faults), methods=["GET", "POST", "DELETE"]),
-        Route("/simulator/identity", own.guarded(pages.control), methods=["GET", "POST"]),
+        *(Route(path, own.guarded(serves[path]), methods=_OWN_METHODS[path]) for path in _OWN_METHODS),
+        Route("/simulator", _AnyMethod(own.guarded(own.unknown))),
+        Route("/simulator/{path:path}", _AnyMethod(own.guarded(own.unknown))),
         Route("/signin", pages.sign_in, methods=["POST"]),
         Route("/devicelogin", own.device, methods=["GET", "POST"]),
         *entra,

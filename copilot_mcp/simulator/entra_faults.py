@@ -7,12 +7,14 @@ Each strikes the operations it names until its `times` are used up; `value` says
 the table; `stand_ins.py` answers in Entra's place, `spoilt_answers.py` changes real answers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from copilot_mcp.simulator.entra_errors import EntraRefusalError, entra_refusal
 
-__all__ = ["ENTRA_FAULTS", "OPTIONS", "asked_refusal", "check_value"]
+__all__ = ["ENTRA_FAULTS", "OPTIONS", "asked_refusal", "check_value", "header_text"]
+
+MAX_KEYS: Final = 100_000
 
 ENTRA_FAULTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "dns_failure": ("connect", "entra", "the name of the host is not known"),
@@ -80,5 +82,36 @@ def check_value(name: str, value: Any) -> None:
             asked_refusal(value)
         except (KeyError, TypeError) as error:
             raise ValueError("value must be a number, a name, or an object with a code") from error
-    if name == "keys_flood" and not isinstance(value, int | None):
-        raise ValueError("value must be a number")
+    right, meant = _VALUES.get(name, (_anything, ""))
+    if value is not None and not right(value):
+        raise ValueError(f"value must be {meant}")
+
+
+def header_text(value: Any) -> bool:
+    """Whether the value can stand in a header."""
+    return isinstance(value, str) and value.isascii() and value.isprintable()
+
+
+def _anything(value: Any) -> bool:
+    return True
+
+
+def _moment(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_KEYS
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+_VALUES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "outage": (_moment, "a number of seconds"),
+    "keys_flood": (_count, f"a number from 0 to {MAX_KEYS}"),
+    "fewer_scopes": (_texts, "a list of text"),
+    "claims_challenge": (header_text, "printable ASCII text"),
+}
+"""What `value` has to be, for the faults that cannot take every JSON value."""

@@ -6,7 +6,6 @@
 A fault is used up by the requests it spoils. What there is stands in `fault_table.py`.
 """
 
-import json
 import random
 import threading
 from collections.abc import Callable, Collection
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from copilot_mcp.simulator.entra_faults import check_value
 from copilot_mcp.simulator.fault_table import FAULTS, GROUPS, FaultKind, Stage
+from copilot_mcp.simulator.json_values import read_value, writable
 
 __all__ = ["FAULTS", "Fault", "FaultKind", "Faults"]
 
@@ -88,6 +88,8 @@ class Faults:
         Raises:
             ValueError: no such fault, operation, person or option, or a value that makes no sense.
         """
+        if not isinstance(operation, str | None) or not isinstance(options.get("user", ""), str):
+            raise ValueError("operation and user must be text")
         if name not in FAULTS:
             raise ValueError(f"no such fault: {name}; there are {', '.join(FAULTS)}")
         where = operation or FAULTS[name].operation
@@ -144,6 +146,8 @@ class Faults:
         }
         if wrong := [name for name, right in limits.items() if not right]:
             raise ValueError(f"{wrong[0]} is out of range: {_RANGES[wrong[0]]}")
+        if not writable(fault.value):
+            raise ValueError("value must be JSON, nested no deeper than 100 levels")
         check_value(fault.name, fault.value)
         if fault.user and fault.user not in self._people:
             raise ValueError(f"no such user: {fault.user}; there are {', '.join(self._people)}")
@@ -230,6 +234,6 @@ def _value(option: str, value: str) -> Any:
 
 def _json_or_text(value: str) -> Any:
     try:
-        return json.loads(value)
+        return read_value(value)
     except ValueError:
         return value

@@ -15,6 +15,7 @@ from copilot_mcp.simulator.authorize import Authorizations, BrowserAnswer
 from copilot_mcp.simulator.challenges import Challenge, Challenges
 from copilot_mcp.simulator.consents import CONSENT_STATES, ConsentState
 from copilot_mcp.simulator.entra_errors import EntraRefusalError
+from copilot_mcp.simulator.entra_faults import header_text
 from copilot_mcp.simulator.faults import Faults
 from copilot_mcp.simulator.policies import Policy, Shown
 from copilot_mcp.simulator.refresh_tokens import Rotation
@@ -127,12 +128,15 @@ class Identity:
 
         Raises:
             LookupError: no such user.
-            ValueError: the claims ask nothing of the access token, no such data source, or another status.
+            ValueError: the claims ask nothing of the access token, no such data source, another status, or a header
+                that cannot be sent.
         """
         if not access_token_claims(claims):
             raise ValueError("claims must be an object whose access_token is an object with members")
         if status not in (401, 403):
             raise ValueError("status must be 401 or 403")
+        if not header_text(header):
+            raise ValueError("header must be printable ASCII text")
         if not RETRIEVAL_SCOPES.keys() >= set(sources):
             raise ValueError(f"sources must be among {', '.join(RETRIEVAL_SCOPES)}")
         self.challenges.add(Challenge(self._id(user), claims, header, endless, frozenset(sources), status))

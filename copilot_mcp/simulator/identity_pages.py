@@ -1,6 +1,6 @@
 """The addresses of sign-in besides Entra's own: where the browser's page is sent, and the tenant's controls."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from secrets import compare_digest
 from typing import Any, Final
@@ -33,6 +33,30 @@ _CONTROLS: Final = frozenset(
         "unblock",
     }
 )
+_TEN_YEARS_S: Final = 315_360_000
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _duration(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _TEN_YEARS_S
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+_KINDS: Final[tuple[tuple[str, Callable[[Any], bool], str], ...]] = (
+    ("text", lambda value: isinstance(value, str), "user state client_id shown rotation header"),
+    ("a list of text", _texts, "scopes flows sources"),
+    ("an object", lambda value: isinstance(value, dict), "claims"),
+    ("true or false", lambda value: isinstance(value, bool), "needs_sign_in endless if_asked keep_old"),
+    ("a whole number", _whole, "number status"),
+    ("a number of seconds within ten years", _duration, "seconds"),
+)
+"""What the members of a change have to be, by kind; the same name means the same in every change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +96,10 @@ class IdentityPages:
         if request.method == "POST":
             body = await small_object(request)
             name = body.pop("do", None)
-            if name not in _CONTROLS:
+            if not isinstance(name, str) or name not in _CONTROLS:
                 return JSONResponse({"error": f"do must be one of {', '.join(sorted(_CONTROLS))}"}, 400)
             try:
-                getattr(self.identity, name)(**body)
+                getattr(self.identity, name)(**_members(body))
             except LookupError as error:
                 return JSONResponse({"error": str(error)}, 404)
             except (ValueError, TypeError) as error:
@@ -90,6 +114,20 @@ class IdentityPages:
             "refreshes": {user.key: self.identity.refreshes(user.id) for user in sign_ins.users},
             "policies": [{"number": rule.number, "flows": list(rule.flows)} for rule in sign_ins.policies.rules],
         }
+
+
+def _members(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a change; null is as if it were left out.
+
+    Raises:
+        ValueError: one has a wrong type.
+    """
+    given = {name: value for name, value in body.items() if value is not None}
+    for meant, right, names in _KINDS:
+        for name in names.split():
+            if name in given and not right(given[name]):
+                raise ValueError(f"{name} must be {meant}")
+    return given
 
 
 def _html(reply: Reply) -> Response:
