@@ -190,7 +190,13 @@ def build_app(
         *entra,
         Route("/{version}/{path:path}", _AnyMethod(endpoints.serve_graph)),
     ]
-    return _Gate(Starlette(routes=routes))
+
+    async def nowhere(request: Request, error: Exception) -> Response:
+        return await endpoints.serve_graph(request)
+
+    app = Starlette(routes=routes, exception_handlers={404: nowhere})
+    app.router.redirect_slashes = False
+    return _Gate(app)
 
 
 def _entra_route(path: str, endpoints: Endpoints) -> Route:

@@ -37,9 +37,9 @@ class Endpoints:
     key: str | None = None
 
     async def serve_graph(self, request: Request) -> Response:
-        """Any path below a version root."""
+        """Any path below a version root; without one there is nothing."""
         ids = RequestIds.of(self.clock(), request.headers.get("client-request-id"))
-        version, path = request.path_params["version"], request.path_params["path"]
+        version, path = (request.path_params.get(name, "") for name in ("version", "path"))
         try:
             operation, target = operation_of(version, path)
         except GraphRefusalError as refusal:

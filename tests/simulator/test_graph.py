@@ -156,6 +156,8 @@ async def test_chat_needs_all_seven_scopes(graph_of: Opener) -> None:
         ("TRACE", "/beta/$batch", 405),
         ("PROPFIND", "/beta/copilot/conversations", 405),
         ("OPTIONS", "/v1.0/copilot/nothing", 404),
+        ("GET", "/", 404),
+        ("POST", "/v1.0", 404),
         ("POST", "/beta/copilot/conversations/x/chat", 404),
     ],
 )
