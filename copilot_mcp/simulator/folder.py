@@ -15,6 +15,7 @@ from os import PathLike
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
+from copilot_mcp.simulator.addresses import Parts, folded, safe_segments
 from copilot_mcp.simulator.front_matter import FrontMatter, parse_instant, split_front_matter
 from copilot_mcp.simulator.tenant import EVERYONE, Document, Label, Site, Tenant, User
 
@@ -27,7 +28,6 @@ _HTML = frozenset({"html", "htm"})
 _ROOT_SITE = "Documents"
 _RESTRICTED = "restricted"
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*\s*$", re.MULTILINE)
-_UNSAFE = re.compile(r'["*:<>?/\\|#%\x00-\x1f]')
 _AUTHOR_KEYS = ("author", "authors", "ms.author")
 _MODIFIED_KEYS = ("lastmodified", "last_modified", "modified", "updated", "ms.date", "date")
 _USERS = (
@@ -61,9 +61,9 @@ class _Tally:
 def load_folder(path: str | PathLike[str], *, max_files: int = MAX_FILES) -> Tenant:
     """Read every Markdown, text and HTML file below `path`.
 
-    Hidden files and folders are left out. Files that are not UTF-8, are larger than 4 MiB or cannot be read are
-    left out and counted in `Tenant.skipped`, as are all beyond `max_files`. Links that lead outside the folder are
-    not followed.
+    Hidden files and folders are left out. Files that are not UTF-8 in text or name, are larger than 4 MiB, are no
+    regular files or cannot be read are left out and counted in `Tenant.skipped`, as are all beyond `max_files`. Links
+    that lead outside the folder are not followed.
 
     Raises:
         OSError: The folder does not exist or is no folder.
@@ -72,13 +72,17 @@ def load_folder(path: str | PathLike[str], *, max_files: int = MAX_FILES) -> Ten
     if not root.is_dir():
         raise NotADirectoryError(f"{root} is not a folder")
     tally = _Tally()
-    found = [(file, text) for file in _files(root, tally, max_files) if (text := _read(file, tally)) is not None]
+    found = [(file, text) for file in _files(root, tally, max_files) if (text := _read(file, root, tally)) is not None]
     tops = sorted({file.relative_to(root).parts[0] for file, _ in found if len(file.relative_to(root).parts) > 1})
-    sites = _sites(tops, has_root_files=any(file.parent == root for file, _ in found))
-    documents = tuple(_document(file, text, root, sites) for file, text in found)
+    segments = safe_segments([file.relative_to(root).parts for file, _ in found])
+    sites = _sites(
+        {top: segments[(top,)] for top in tops}, has_root_files=any(file.parent == root for file, _ in found)
+    )
+    documents = tuple(_document(file, text, file.relative_to(root).parts, segments, sites) for file, text in found)
+    name = os.fsencode(root.name).decode("utf-8", "replace")
     return Tenant(
-        name=root.name,
-        about=_about(root.name, tops),
+        name=name,
+        about=_about(name, tops),
         users=_USERS,
         documents=documents,
         sites=tuple(sites.values()),
@@ -102,7 +106,7 @@ def _files(root: Path, tally: _Tally, max_files: int) -> Iterator[Path]:
             file = Path(folder) / name
             if name.startswith(".") or file.suffix.lower().lstrip(".") not in _EXTENSIONS:
                 continue
-            if file.is_symlink() and not file.resolve().is_relative_to(root):
+            if _leads_out(file, root):
                 continue
             count += 1
             if count > max_files:
@@ -111,47 +115,50 @@ def _files(root: Path, tally: _Tally, max_files: int) -> Iterator[Path]:
             yield file
 
 
-def _read(file: Path, tally: _Tally) -> str | None:
+def _leads_out(file: Path, root: Path) -> bool:
     try:
-        if file.stat().st_size <= MAX_FILE_BYTES:
+        return file.is_symlink() and not file.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # links in a circle: nothing is there to be read
+        return False
+
+
+def _read(file: Path, root: Path, tally: _Tally) -> str | None:
+    try:
+        str(file.relative_to(root)).encode()
+        # a pipe would keep its reader waiting for ever
+        if file.is_file() and file.stat().st_size <= MAX_FILE_BYTES:
             return file.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError):
+    except (OSError, UnicodeError):
         pass
     tally.skipped += 1
     return None
 
 
-def _sites(tops: list[str], *, has_root_files: bool) -> dict[str, Site]:
-    """Sites by top folder, the root's files under the empty name. Addresses stay apart even if names clash."""
-    names = {top: _segment(top) for top in tops}
+def _sites(tops: dict[str, str], *, has_root_files: bool) -> dict[str, Site]:
+    """Sites by top folder, the root's files under the empty name. `tops` are the folders with their segments."""
+    names = dict(tops)
     if has_root_files or not tops:
         root_name = _ROOT_SITE
-        while root_name.casefold() in {name.casefold() for name in names.values()}:
+        while folded(root_name) in {folded(name) for name in names.values()}:
             root_name += " root"
         names[""] = root_name
     sites = {}
     for top, name in names.items():
         url = f"https://contoso.sharepoint.com/sites/{name}"
-        last = bool(tops) and top == tops[-1]
-        readers = frozenset({_RESTRICTED}) if last else frozenset({EVERYONE})
+        readers = frozenset({_RESTRICTED}) if top and top == max(tops) else frozenset({EVERYONE})
         sites[top] = Site(name, name, url, str(uuid5(NAMESPACE_URL, url)), readers=readers)
     return sites
 
 
-def _segment(name: str) -> str:
-    return _UNSAFE.sub("_", name).strip() or "_"
-
-
-def _document(file: Path, text: str, root: Path, sites: dict[str, Site]) -> Document:
-    parts = file.relative_to(root).parts
+def _document(file: Path, text: str, parts: Parts, segments: dict[Parts, str], sites: dict[str, Site]) -> Document:
     site = sites[parts[0] if len(parts) > 1 else ""]
-    tail = parts[1:] if len(parts) > 1 else parts
+    tail = [segments[parts[:depth]] for depth in range(1, len(parts) + 1)][len(parts) > 1 :]
     extension = file.suffix.lower().lstrip(".")
     front, body, title = _content(text, extension)
     author = next((front[key] for key in _AUTHOR_KEYS if key in front), ())
     label = front.get("label", ("",))[0].casefold()
     return Document(
-        url="/".join((site.url, "Shared Documents", *(_segment(part) for part in tail))),
+        url="/".join((site.url, "Shared Documents", *tail)),
         title=front.get("title", (title or file.stem,))[0],
         body=body,
         modified=_modified(front, file),
@@ -198,6 +205,13 @@ class _Page(HTMLParser):
         self._parts: list[str] = []
         self._silent = 0
         self._in_title = False
+
+    def parse_html_declaration(self, i: int) -> int:
+        """What is no declaration is skipped, as browsers do; the parser of some Python versions gives up there."""
+        try:
+            return super().parse_html_declaration(i)
+        except AssertionError:
+            return self.parse_bogus_comment(i, False)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._in_title = tag == "title"

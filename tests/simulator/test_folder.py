@@ -1,12 +1,13 @@
 """Any folder becomes a tenant."""
 
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from copilot_mcp.simulator import load_folder
+from copilot_mcp.simulator import Simulator, load_folder
 from copilot_mcp.simulator.folder import MAX_FILE_BYTES
 
 PAGE = """<!DOCTYPE html><html><head><title>Badge
@@ -92,6 +93,62 @@ def test_an_unreadable_file_is_counted(folder: Path) -> None:
     (folder / "HR" / "dangling.md").symlink_to(folder / "HR" / "nothing.md")
 
     assert load_folder(str(folder)).skipped == 3
+
+
+def test_what_is_not_to_be_read_is_counted_and_the_rest_is_loaded(folder: Path) -> None:
+    (folder / "HR" / "circle.md").symlink_to(folder / "HR" / "circle.md")
+    (folder / "HR" / "directory.md").mkdir()
+    (folder / "HR" / "odd.html").write_text("<![odd section]><p>Odd")
+    expected = 3
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "HR" / "pipe.md")
+        expected += 1
+
+    tenant = load_folder(folder)
+
+    assert tenant.skipped == expected
+    assert {each.filename: each.body for each in tenant.documents}["odd.html"] == "Odd"
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="file names are Unicode there")
+def test_a_name_that_is_no_utf_8_is_left_out_and_counted(folder: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(folder) + b"/\xff folder"))
+    odd.mkdir()
+    (odd / "in it.md").write_text("# In it")
+    (folder / os.fsdecode(b"\xff.md")).write_text("# Odd")
+
+    with Simulator(load_folder(folder)) as simulator:
+        assert simulator.tenant.skipped == 4
+        assert len(simulator.tenant.documents) == 4
+    inside = load_folder(odd)
+    assert (inside.name, [each.title for each in inside.documents], inside.skipped) == ("\ufffd folder", ["In it"], 0)
+
+
+@pytest.mark.parametrize(
+    ("files", "addresses"),
+    [
+        (["A#/x.md", "A_/x.md"], ["A__2/Shared Documents/x.md", "A_/Shared Documents/x.md"]),
+        (["HR/x.md", "hr/x.md"], ["HR/Shared Documents/x.md", "hr_2/Shared Documents/x.md"]),
+        (["s\u0301/x.md", "ś/x.md"], ["s\u0301/Shared Documents/x.md", "ś_2/Shared Documents/x.md"]),
+        (["a /x.md", "a/x.md"], ["a_2/Shared Documents/x.md", "a/Shared Documents/x.md"]),
+        (["HR/a#b.md", "HR/a_b.md"], ["HR/Shared Documents/a_b_2.md", "HR/Shared Documents/a_b.md"]),
+        (["HR/a_b_2.md", "HR/a#b.md", "HR/a_b.md"], [f"HR/Shared Documents/a_b{n}.md" for n in ("_2", "_3", "")]),
+        (["HR/v1.#/x.md", "HR/v1._/x.md"], ["HR/Shared Documents/v1.__2/x.md", "HR/Shared Documents/v1._/x.md"]),
+        (["HR/x.md", "IT/x.md"], ["HR/Shared Documents/x.md", "IT/Shared Documents/x.md"]),
+    ],
+)
+def test_addresses_stay_apart_even_if_names_clash(tmp_path: Path, files: list[str], addresses: list[str]) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name, "utf-8")
+    if len(list(tmp_path.rglob("*.md"))) < len(files):
+        pytest.skip("these names are one and the same to this file system")
+
+    tenant = load_folder(tmp_path)
+
+    found = {each.body: each.url.removeprefix("https://contoso.sharepoint.com/sites/") for each in tenant.documents}
+    assert found == dict(zip(files, addresses, strict=True))
+    assert len({each.id for each in tenant.sites}) == len(tenant.sites)
 
 
 def test_a_folder_named_as_the_root_site_keeps_its_name(tmp_path: Path) -> None:
