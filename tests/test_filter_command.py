@@ -255,8 +255,22 @@ def test_wrong_input_is_said(run: Run, arguments: list[str], text: str | bytes, 
     assert sentence in result.stderr
 
 
-@pytest.mark.parametrize("data", ["1", '{"properties": 1}', "[1]", '[{"type": "string"}]'])
-def test_a_wrong_schema_is_said(run: Run, data: str) -> None:
-    result = run("check", "--data-source", "externalItem", "--connector-schema", "-", "x:y", text=data)
-    assert result.exit_code == 1
-    assert "connector schema" in result.stderr or "has a name" in result.stderr
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ("1", "Standard input is no connector schema."),
+        ('{"properties": 1}', "Standard input is no connector schema."),
+        ("[1]", "Standard input is no connector schema."),
+        ('[{"type": "string"}]', "Standard input: A schema property has a name. Correct it there."),
+        ('[{"name": "x", "isQueryable": "false"}]', "Standard input: The schema property x: each member that begins"),
+        ('[{"name": "x", "aliases": "yz"}]', "Standard input: The schema property x: `aliases` is a list of texts."),
+        ('[{"name": "x", "aliases": 5}]', "Standard input: The schema property x: `aliases` is a list of texts."),
+    ],
+)
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_wrong_schema_is_said(run: Run, data: str, sentence: str, form: list[str]) -> None:
+    arguments = ("--data-source", "externalItem", "--connector-schema", "-", "x:y", *form)
+    for command in ("check", "explain"):
+        result = run(command, *arguments, text=data)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert sentence in result.stderr

@@ -63,20 +63,23 @@ class SchemaProperty:
     def of(cls, data: Mapping[str, Any]) -> "SchemaProperty":
         """From Graph's JSON: `name`, `type`, `isQueryable`, `isSearchable`, `isExactMatchRequired`, `aliases`.
 
+        Null is as if a member were left out.
+
         Raises:
-            ValueError: There is no name.
+            ValueError: There is no name, or a member has another type than Graph gives it.
         """
-        name = data.get("name")
+        name, kind, aliases = data.get("name"), data.get("type"), data.get("aliases")
         if not isinstance(name, str) or not name:
             raise ValueError("A schema property has a name.")
-        return cls(
-            name=name,
-            type=str(data.get("type") or "string"),
-            is_queryable=bool(data.get("isQueryable", False)),
-            is_searchable=bool(data.get("isSearchable", False)),
-            is_exact_match_required=bool(data.get("isExactMatchRequired", False)),
-            aliases=tuple(str(alias) for alias in data.get("aliases") or ()),
-        )
+        if not isinstance(kind, str | None):
+            raise ValueError(f"The schema property {name}: `type` is a text.")
+        if not isinstance(aliases, list | tuple | None) or not all(isinstance(one, str) for one in aliases or ()):
+            raise ValueError(f"The schema property {name}: `aliases` is a list of texts.")
+        flags = [data.get(member) for member in ("isQueryable", "isSearchable", "isExactMatchRequired")]
+        if not all(isinstance(flag, bool | None) for flag in flags):
+            raise ValueError(f"The schema property {name}: each member that begins with `is` is true or false.")
+        queryable, searchable, exact = map(bool, flags)
+        return cls(name, kind or "string", queryable, searchable, exact, tuple(aliases or ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,34 @@ def test_schema_rows_come_from_graph_json() -> None:
         SchemaProperty.of({"type": "string"})
 
 
+def test_null_in_a_schema_row_is_as_if_left_out() -> None:
+    members = ("type", "isQueryable", "isSearchable", "isExactMatchRequired", "aliases")
+    assert SchemaProperty.of({"name": "a", **dict.fromkeys(members)}) == SchemaProperty.of({"name": "a"})
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "sentence"),
+    [
+        ("name", None, "A schema property has a name."),
+        ("name", "", "A schema property has a name."),
+        ("name", 5, "A schema property has a name."),
+        ("type", 5, "The schema property a: `type` is a text."),
+        ("type", [], "The schema property a: `type` is a text."),
+        ("aliases", "xyz", "The schema property a: `aliases` is a list of texts."),
+        ("aliases", [1], "The schema property a: `aliases` is a list of texts."),
+        ("aliases", 5, "The schema property a: `aliases` is a list of texts."),
+        ("aliases", {}, "The schema property a: `aliases` is a list of texts."),
+        ("isQueryable", "false", "The schema property a: each member that begins with `is` is true or false."),
+        ("isSearchable", 1, "The schema property a: each member that begins with `is` is true or false."),
+        ("isExactMatchRequired", [], "The schema property a: each member that begins with `is` is true or false."),
+    ],
+)
+def test_schema_row_of_another_form_is_refused(member: str, value: object, sentence: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        SchemaProperty.of({"name": "a", "isQueryable": True, member: value})
+    assert str(caught.value) == sentence
+
+
 def test_connector_catalogue_lists_queryable_properties() -> None:
     schema = [
         SchemaProperty("rank", "int64"),
