@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -253,6 +255,29 @@ def test_wrong_input_is_said(run: Run, arguments: list[str], text: str | bytes, 
     result = run(*arguments, text=text)
     assert result.exit_code == 1
     assert sentence in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("check", "Error: There is no filter to read. Give one as an argument"),
+        ("explain --json", "Error: There is no filter to read. Give one as an argument"),
+        ("check -", "Error: Standard input is closed. Name a file"),
+        ("check --json --file -", "Error: Standard input is closed. Name a file"),
+        ("build --conditions -", "Error: Standard input is closed. Name a file"),
+        (
+            "explain --data-source externalItem --connector-schema - x:y",
+            "Error: Standard input is closed. Name a file",
+        ),
+    ],
+)
+def test_closed_standard_input_is_nothing_given(arguments: str, sentence: str) -> None:
+    # What Python makes of a shell's `<&-`.
+    program = "import sys; sys.stdin = None; from copilot_mcp.cli import main; main()"
+    command = [sys.executable, "-c", program, "filter", *arguments.split()]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(sentence)
 
 
 @pytest.mark.parametrize(

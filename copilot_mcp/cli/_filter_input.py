@@ -31,7 +31,8 @@ def expressions(given: str | None, file: Path | None) -> Iterator[tuple[int | No
             raise SettingsError("An expression and --file exclude each other.", "Give one of them.")
         yield None, given
         return
-    if given is None and file is None and sys.stdin.isatty():
+    # A program started without standard input has None for it.
+    if given is None and file is None and (sys.stdin is None or sys.stdin.isatty()):
         raise SettingsError(
             "There is no filter to read.", "Give one as an argument (in quotes), or --file FILE, or pipe some in."
         )
@@ -108,11 +109,14 @@ def _condition(item: Any, place: str) -> Condition:
 
 
 def _read(file: Path | None) -> str:
+    named = None if file is None or str(file) == "-" else file
+    if named is None and sys.stdin is None:
+        raise SettingsError("Standard input is closed.", "Name a file, or pipe some in.")
     try:
-        if file is None or str(file) == "-":
+        if named is None:
             data = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
-            with file.open("rb") as stream:
+            with named.open("rb") as stream:
                 data = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"{_named(file)} cannot be read ({error.strerror}).", "Name another file.") from error
