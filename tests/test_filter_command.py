@@ -21,6 +21,17 @@ SCHEMA = [{"name": "priority", "type": "int64", "isQueryable": True, "aliases": 
 Run = Callable[..., Result]
 
 
+def nested(levels: int) -> str:
+    """Conditions in so many groups, one in the other."""
+    one = '{"property": "Title", "operator": "contains", "values": ["x"]}'
+    return '{"all": [' * levels + one + "]}" * levels
+
+
+def condition(**changes: Any) -> str:
+    """One condition as JSON, changed."""
+    return json.dumps({"all": [{"property": "Title", "operator": "equals", "values": ["x"]} | changes]})
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a `filter` command in a home of its own."""
@@ -248,13 +259,39 @@ def test_codes_explains_every_code_or_one(run: Run) -> None:
             '{"all": [{"property": "A", "operator": "equals", "values": [1]}]}',
             "all[0]: a condition has",
         ),
+        (["build", "--conditions", "-"], nested(300), "The conditions: groups are nested more than 100 levels deep."),
+        (["build", "--conditions", "-"], nested(101), "The conditions: groups are nested more than 100 levels deep."),
+        (["build", "--conditions", "-"], nested(100), "groups are nested more than 33 levels deep."),
+        (
+            ["build", "--conditions", "-"],
+            condition(property="\ud800"),
+            "all[0]: a text is no Unicode text (character 1).",
+        ),
+        (
+            ["build", "--conditions", "-"],
+            condition(operator="e\ud800"),
+            "all[0]: a text is no Unicode text (character 2).",
+        ),
+        (
+            ["build", "--conditions", "-"],
+            condition(values=["a", "\udfff"]),
+            "all[0]: a text is no Unicode text (character 1).",
+        ),
+        (["build", "--all", "Title", "equals", "\udcff"], "", "A condition is no Unicode text (character 1)."),
+        (["build", "--none", "Title\udcff", "equals", "x"], "", "A condition is no Unicode text (character 6)."),
+        (["build", "--any", "Title", "\udcff", "x"], "", "A condition is no Unicode text (character 1)."),
+        (["check", "Title:\udcff"], "", "The expression is no Unicode text (character 7). Write the whole character"),
+        (["explain", "Title:\udcff"], "", "The expression is no Unicode text (character 7)."),
+        (["check", "--file", "\udcff"], "", "The file \\udcff cannot be read (No such file or directory)."),
         (["codes", "NOPE"], "", "There is no code NOPE. There are: "),
+        (["codes", "\udcff"], "", "There is no code □. There are: "),
     ],
 )
 def test_wrong_input_is_said(run: Run, arguments: list[str], text: str | bytes, sentence: str) -> None:
-    result = run(*arguments, text=text)
-    assert result.exit_code == 1
-    assert sentence in result.stderr
+    for form in [[], ["--json"]] if arguments[0] != "codes" else [[]]:
+        result = run(*arguments, *form, text=text)
+        assert result.exit_code == 1
+        assert sentence in result.stderr + result.stdout
 
 
 @pytest.mark.parametrize(
@@ -289,6 +326,9 @@ def test_closed_standard_input_is_nothing_given(arguments: str, sentence: str) -
         ('[{"type": "string"}]', "Standard input: A schema property has a name. Correct it there."),
         ('[{"name": "x", "isQueryable": "false"}]', "Standard input: The schema property x: each member that begins"),
         ('[{"name": "x", "aliases": "yz"}]', "Standard input: The schema property x: `aliases` is a list of texts."),
+        ('[{"name": "\\ud800"}]', "Standard input: a text of the schema is no Unicode text (character 1)."),
+        ('[{"name": "x", "type": "\\ud800"}]', "Standard input: a text of the schema is no Unicode text"),
+        ('[{"name": "x", "aliases": ["\\ud800"]}]', "Standard input: a text of the schema is no Unicode text"),
         ('[{"name": "x", "aliases": 5}]', "Standard input: The schema property x: `aliases` is a list of texts."),
     ],
 )

@@ -10,9 +10,12 @@ from typing import Any
 from copilot_mcp.errors import SettingsError
 from copilot_mcp.kql import Condition, Group, SchemaProperty
 
-__all__ = ["expressions", "group_from", "read_json", "read_schema"]
+__all__ = ["expressions", "group_from", "read_json", "read_schema", "whole_text"]
 
 MAX_BYTES = 16 * 1024 * 1024
+MAX_GROUPS = 100
+"""Levels of groups that are read; a filter bears fewer, which the builder says."""
+
 _KINDS = ("all", "any", "none")
 _MEMBERS = ("property", "operator", "values")
 
@@ -24,12 +27,12 @@ def expressions(given: str | None, file: Path | None) -> Iterator[tuple[int | No
     that begin with `#` are passed over.
 
     Raises:
-        SettingsError: Nothing was given, or the input cannot be read.
+        SettingsError: Nothing was given, or the input cannot be read or is no Unicode text.
     """
     if given is not None and given != "-":
         if file is not None:
             raise SettingsError("An expression and --file exclude each other.", "Give one of them.")
-        yield None, given
+        yield None, whole_text(given, "The expression")
         return
     # A program started without standard input has None for it.
     if given is None and file is None and (sys.stdin is None or sys.stdin.isatty()):
@@ -39,6 +42,21 @@ def expressions(given: str | None, file: Path | None) -> Iterator[tuple[int | No
     for number, line in enumerate(re.split(r"\r?\n", _read(file)), 1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield number, line
+
+
+def whole_text(text: str, named: str) -> str:
+    """The text itself.
+
+    Raises:
+        SettingsError: It is no Unicode text: an argument that was not UTF-8, or half of a surrogate pair in JSON.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise SettingsError(
+            f"{named} is no Unicode text (character {error.start + 1}).", "Write the whole character, in UTF-8."
+        ) from None
+    return text
 
 
 def read_json(file: Path) -> Any:
@@ -68,31 +86,37 @@ def read_schema(file: Path | None) -> list[SchemaProperty] | None:
             f"{_named(file)} is no connector schema.", "It is a JSON list of properties, each with `name` and `type`."
         )
     try:
-        return [SchemaProperty.of(row) for row in rows]
+        schema = [SchemaProperty.of(row) for row in rows]
+        for one in schema:
+            for text in (one.name, one.type, *one.aliases):
+                whole_text(text, f"{_named(file)}: a text of the schema")
+        return schema
     except ValueError as error:
         raise SettingsError(f"{_named(file)}: {error}", "Correct it there.") from error
 
 
-def group_from(data: Any, place: str = "") -> Group:
+def group_from(data: Any, place: str = "", depth: int = 1) -> Group:
     """Conditions in the tool's own form, `all`, `any` and `none`; a group may stand where a condition may.
 
     Raises:
         SettingsError: It has another form; the message names the place.
     """
+    if depth > MAX_GROUPS:
+        raise SettingsError(f"The conditions: groups are nested more than {MAX_GROUPS} levels deep.", "Flatten them.")
     if not isinstance(data, dict) or not data or set(data) - set(_KINDS):
         raise SettingsError(f"{place or 'The conditions'}: a group has `all`, `any` or `none`.", "Correct it there.")
-    return Group(**{kind: _items(items, f"{place}{kind}") for kind, items in data.items()})
+    return Group(**{kind: _items(items, f"{place}{kind}", depth) for kind, items in data.items()})
 
 
-def _items(items: Any, place: str) -> Sequence[Condition | Group]:
+def _items(items: Any, place: str, depth: int) -> Sequence[Condition | Group]:
     if not isinstance(items, list):
         raise SettingsError(f"{place} is no list.", "Correct it there.")
-    return [_item(item, f"{place}[{index}]") for index, item in enumerate(items)]
+    return [_item(item, f"{place}[{index}]", depth) for index, item in enumerate(items)]
 
 
-def _item(item: Any, place: str) -> Condition | Group:
+def _item(item: Any, place: str, depth: int) -> Condition | Group:
     if isinstance(item, dict) and set(item) & set(_KINDS):
-        return group_from(item, f"{place}.")
+        return group_from(item, f"{place}.", depth + 1)
     return _condition(item, place)
 
 
@@ -105,6 +129,8 @@ def _condition(item: Any, place: str) -> Condition:
             f"{place}: a condition has `property` and `operator`, each a text, and `values`, a list of texts.",
             "Correct it there.",
         )
+    for text in (item["property"], item["operator"], *(values or ())):
+        whole_text(text, f"{place}: a text")
     return Condition(item["property"], item["operator"], tuple(values or ()))
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from copilot_mcp.cli._filter_input import expressions, group_from, read_json, read_schema
+from copilot_mcp.cli._filter_input import expressions, group_from, read_json, read_schema, whole_text
 from copilot_mcp.cli._filter_report import code_lines, diagnostic_lines, visible
 from copilot_mcp.cli._names import names_from
 from copilot_mcp.cli._options import allow_property_option, settings_option
@@ -145,6 +145,8 @@ def _properties(data_source: str, connector_schema: Path | None, allow_property:
 
 
 def _condition(name: str, operator: str, value: str) -> Condition:
+    for text in (name, operator, value):
+        whole_text(text, "A condition")
     if operator == "between":
         low, _, high = value.partition("..")
         return Condition(name, operator, (low, high))
