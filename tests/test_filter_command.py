@@ -129,6 +129,29 @@ def test_what_a_terminal_would_act_on_is_shown_as_a_picture(run: Run) -> None:
     assert not set("\x1b\x7f\u202e") & set(result.stdout)
 
 
+@pytest.mark.parametrize("space", ["\u3000", "\xa0", "\u2003", "\u202f", "\u1680"])
+@pytest.mark.parametrize("command", ["check", "explain"])
+def test_a_text_to_copy_keeps_its_spaces(run: Run, command: str, space: str) -> None:
+    valid = run(command, f'title:"会議{space}資料"')
+    assert valid.exit_code == 0
+    assert valid.stdout.split("\n")[1] == f'  Title:"会議{space}資料"'
+    wrong = run(command, f'Titel:"会議{space}資料"')
+    assert f'    Titel:"会議{space}資料"\n' in wrong.stdout
+    assert "□" not in valid.stdout + wrong.stdout
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\u200b", "\ue000"])
+def test_a_text_that_is_not_shown_as_it_is_is_not_to_be_copied(run: Run, mark: str) -> None:
+    said = "  Not to be copied from here: □ and the like stand for characters that cannot be shown. Use --json.\n"
+    for expression in (f'title:"a{mark}b"', f'Title eq "a{mark}b"'):
+        result = run("check", expression)
+        assert result.stdout.endswith(said)
+        assert result.stdout.count(said) == 1
+        assert mark not in result.stdout
+        (row,) = rows(run("check", "--json", expression))
+        assert mark in (row["filterExpression"] or row["diagnostics"][0]["suggestion"])
+
+
 @pytest.mark.parametrize("escape", ["\x9b2J", "\u202eabc", "\u2028x"])
 def test_an_explanation_is_shown_as_a_picture_too(run: Run, escape: str) -> None:
     explained = run("explain", f'Title:"a{escape}"')

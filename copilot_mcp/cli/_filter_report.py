@@ -1,13 +1,13 @@
 """How the `filter` commands show a filter: the text, what it finds, and a caret under what is wrong."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
 from copilot_mcp.kql import Diagnostic
 
-__all__ = ["code_lines", "diagnostic_lines", "visible"]
+__all__ = ["code_lines", "diagnostic_lines", "picture_lines", "visible"]
 
 _COLOURS = {"error": "red", "warning": "yellow", "information": "cyan"}
 WINDOW = 100
@@ -19,6 +19,12 @@ _LEAD = 20
 def visible(text: str) -> str:
     """The text with each character that a terminal would act on replaced by a picture of it, one for one."""
     return "".join(_picture(one) for one in text)
+
+
+def picture_lines(texts: Iterable[str | None]) -> Iterator[str]:
+    """What to say where one of the texts, which a person may copy from the terminal, is not shown as it is."""
+    if any(text is not None and visible(text) != text for text in texts):
+        yield "  Not to be copied from here: □ and the like stand for characters that cannot be shown. Use --json."
 
 
 def diagnostic_lines(source: str, found: Sequence[Diagnostic]) -> Iterator[str]:
@@ -64,5 +70,6 @@ def _picture(one: str) -> str:
         return chr(0x2400 + ord(one))
     if one == "\x7f":
         return "\u2421"
-    # No space of another kind, nothing invisible, nothing that turns the line around: a box stands for it.
-    return one if one == " " or one.isprintable() else "\u25a1"
+    # Nothing invisible, nothing that turns the line around: a box stands for it. Spaces of other kinds do no harm, and
+    # a text that is copied must keep them.
+    return one if one.isprintable() or unicodedata.category(one) == "Zs" else "\u25a1"

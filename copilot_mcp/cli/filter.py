@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from copilot_mcp.cli._filter_input import expressions, group_from, read_json, read_schema, whole_text
-from copilot_mcp.cli._filter_report import code_lines, diagnostic_lines, visible
+from copilot_mcp.cli._filter_report import code_lines, diagnostic_lines, picture_lines, visible
 from copilot_mcp.cli._names import names_from
 from copilot_mcp.cli._options import allow_property_option, settings_option
 from copilot_mcp.errors import SettingsError
@@ -187,7 +187,8 @@ def _print_report(number: int | None, text: str, parsed: Parsed, properties: Pro
             shown = [one for one in shown if f"Warning {one.code}: " not in explanation]
     else:
         click.echo(f"{place}{click.style('not valid', fg='red', bold=True)}: do not send it, it would be ignored.")
-    for line in diagnostic_lines(text, shown):
+    copied = [parsed.canonical if parsed.valid else None, *(one.suggestion for one in shown)]
+    for line in (*diagnostic_lines(text, shown), *picture_lines(copied)):
         click.echo(line)
     if parsed.omitted:
         click.echo(f"  {parsed.omitted} more findings are not listed.")
@@ -209,7 +210,8 @@ def _print_built(built: Built, properties: Properties) -> None:
         click.echo(visible(explain(built.tree, properties, now=_now())), err=True)
     for repair in built.repairs:
         click.echo(f"  repaired {visible(repair)}", err=True)
-    for line in diagnostic_lines(built.text or "", built.diagnostics):
+    suggested = [one.suggestion for one in built.diagnostics]
+    for line in (*diagnostic_lines(built.text or "", built.diagnostics), *picture_lines(suggested)):
         click.echo(line, err=True)
 
 
