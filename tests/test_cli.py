@@ -112,23 +112,6 @@ def test_login_that_would_keep_nothing_says_so_before_it_asks_for_a_code(run: Ru
     assert "sign in inside the host" in result.stderr
 
 
-@pytest.mark.parametrize("cache", ["auto", "plain"])
-def test_login_leaves_a_saved_sign_in_alone_that_cannot_be_opened_now(run: Run, home: Path, cache: str) -> None:
-    path = TokenCache.of("default", "global", "organizations", CLIENT).path
-    path.parent.mkdir(mode=0o700, parents=True)
-    path.write_bytes(sealed := b"copilot-mcp sealed 1 key\n" + bytes(60))
-    path.chmod(0o600)
-    result = run("login", "--client-id", CLIENT, "--cache", cache)
-    assert result.exit_code == 1
-    assert result.stderr.startswith(f"Error: A sign-in is saved in {path}, encrypted, and cannot be opened now: ")
-    assert "nobody was asked to sign in" in result.stderr
-    assert "`--profile NAME`" in result.stderr
-    assert "`copilot-mcp logout`" in result.stderr
-    assert path.read_bytes() == sealed
-    assert run("logout", "--client-id", CLIENT).exit_code == 0
-    assert not path.exists()
-
-
 def test_login_without_a_network_says_so(run: Run) -> None:
     result = run("login", "--client-id", CLIENT, "--cache", "plain")
     assert result.exit_code == 1

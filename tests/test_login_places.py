@@ -9,7 +9,7 @@ import anyio
 import pytest
 from click.testing import CliRunner, Result
 
-from copilot_mcp.auth import CLOUDS, Credential, MemoryCache, open_http
+from copilot_mcp.auth import CLOUDS, Credential, MemoryCache, TokenCache, open_http
 from copilot_mcp.cli import app
 from copilot_mcp.cli._surroundings import Surroundings, look_around
 from copilot_mcp.cli.login import Login
@@ -17,6 +17,7 @@ from copilot_mcp.errors import AuthenticationError, SettingsError
 from copilot_mcp.simulator import Simulator, Tenant
 
 CLOUD = CLOUDS["simulated"]
+CLIENT = "00001111-aaaa-2222-bbbb-3333cccc4444"
 MAIL = ("Mail.Read",)
 OUTSIDE = (
     "so take a token from outside: `copilot-mcp serve` with `--token-command`, `--token-file` or COPILOT_MCP_TOKEN"
@@ -108,3 +109,21 @@ def test_policy_against_device_codes_names_the_way_that_is_left_in_a_codespace(r
     assert result.exit_code == 1
     assert "(AADSTS53003, " in result.stderr
     assert f"Here, no browser can come back to a codespace, {OUTSIDE}." in result.stderr
+
+
+@pytest.mark.usefixtures("no_keyring")
+@pytest.mark.parametrize("cache", ["auto", "plain"])
+def test_login_leaves_a_saved_sign_in_alone_that_cannot_be_opened_now(run: Any, cache: str) -> None:
+    path = TokenCache.of("default", "global", "organizations", CLIENT).path
+    path.parent.mkdir(mode=0o700, parents=True)
+    path.write_bytes(sealed := b"copilot-mcp sealed 1 key\n" + bytes(60))
+    path.chmod(0o600)
+    result = run("--client-id", CLIENT, "--cache", cache)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: A sign-in is saved in {path}, encrypted, and cannot be opened now: ")
+    assert "nobody was asked to sign in" in result.stderr
+    assert "`--profile NAME`" in result.stderr
+    assert "`copilot-mcp logout`" in result.stderr
+    assert path.read_bytes() == sealed
+    logout = CliRunner().invoke(app, ["logout", "--client-id", CLIENT])
+    assert (logout.exit_code, path.exists()) == (0, False)

@@ -334,8 +334,15 @@ async def test_call_that_is_cancelled_takes_the_sign_in_with_it(
 ) -> None:
     person.acts = ["accept"]
     client = await open_client(asks=True)
-    with anyio.move_on_after(0.5) as scope:
-        await client.call_tool("copilot_retrieve", QUESTION)
+
+    async def cancel_when_it_waits(scope: anyio.CancelScope) -> None:
+        await until_waiting(person, 1)
+        scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        with anyio.CancelScope() as scope:
+            tasks.start_soon(cancel_when_it_waits, scope)
+            await client.call_tool("copilot_retrieve", QUESTION)
     assert scope.cancelled_caught
     person.acts = ["approve", "accept"]
     assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
