@@ -29,6 +29,7 @@ RETRY_AFTER_CAP_S = 86_400.0
 _NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 _WRAPPED_STATUS = re.compile(r"Status\s*=\s*(\d{3})\b")
 MAX_CLOCK_SKEW_S = 330
+_MENDED_BY_THE_CALLER = (400, 413, 414, 422)
 _CURED_BY_THE_PERSON = (
     "reauth_required", "token_rejected", "back_end_refused", "clock_skew", "personal_account", "app_only_token",
 )  # fmt: skip
@@ -120,7 +121,7 @@ def refusal(
         retry_after=retry_after(answer.headers, now) if status in (429, 503) else None,
     )
     # The reason of a refusal that the caller can mend stands in Graph's own words alone; nothing goes by them.
-    error.partial_text = _explanation(answer.body) or (message if error_class is InvalidRequestError else "")
+    error.partial_text = _explanation(answer.body) or (message if answer.status in _MENDED_BY_THE_CALLER else "")
     if error_class is PermissionDeniedError:
         error.who = "user" if kind in _CURED_BY_THE_PERSON else "administrator"
     error.certainty, error.missing_scopes = (reason.certainty, reason.missing) if reason else ("", ())
