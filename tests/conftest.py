@@ -34,6 +34,7 @@ from copilot_mcp.simulator.secrets_issued import SECRET_MARKS
 
 KEYRING_PASSWORD = "the login password"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
+LOCKS = ("*.lock", "*.refresh", "*.prompt")
 FAULT_LIMIT_S = 60.0
 """Seconds of the wall clock in which a test of a fault ends, whatever the fault does."""
 
@@ -178,7 +179,7 @@ def _left_behind(threads: Set[threading.Thread], directory: Path | None, limit_s
             yield f"{thread.name} runs"
     if directory is not None:
         yield from (f"{path.name} is half written" for path in directory.rglob("*.tmp"))
-        for path in (*directory.rglob("*.lock"), *directory.rglob("*.refresh")):
+        for path in (path for kind in LOCKS for path in directory.rglob(kind)):
             if path.is_file() and not path.is_symlink():
                 try:
                     with locked(path, 0):
@@ -205,22 +206,22 @@ def _without_orphans(test: Callable[..., Any]) -> Callable[..., Any]:
     return watched
 
 
-async def _orphans(before: Set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
-    """The tasks that are new and stay.
+async def _orphans(before: Set[asyncio.Task[Any]], limit_s: float = 5.0) -> set[asyncio.Task[Any]]:
+    """The tasks that are new and stay for `limit_s` seconds.
 
-    Those in which the loop closes the generator of an answer cut off end by themselves, and those of the SDK with the
-    client that the test has opened.
+    Those that are being cancelled may wait for a thread of theirs; those in which the loop closes the generator of an
+    answer cut off end by themselves, and those of the SDK with the client that the test has opened.
     """
-    for _ in range(50):
+    ends = time.monotonic() + limit_s
+    while True:
         new = {task for task in asyncio.all_tasks() - before if not task.get_name().startswith("mcp.")}
-        if not new:
-            break
-        await asyncio.sleep(0)
-    return new
+        if not new or time.monotonic() > ends:
+            return new
+        await asyncio.sleep(0.001)
 
 
 @pytest.fixture
-def orphans() -> Callable[[Set[asyncio.Task[Any]]], Awaitable[set[asyncio.Task[Any]]]]:
+def orphans() -> Callable[..., Awaitable[set[asyncio.Task[Any]]]]:
     """Tells the tasks that are new and stay: `await orphans(asyncio.all_tasks())`."""
     return _orphans
 

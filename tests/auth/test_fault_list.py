@@ -138,6 +138,6 @@ def test_thread_file_and_lock_that_stay_are_found(left_behind: Any, tmp_path: Pa
 async def test_task_that_stays_is_found(orphans: Any) -> None:
     before = asyncio.all_tasks()
     task = asyncio.create_task(asyncio.Event().wait())
-    assert await orphans(before) == {task}
+    assert await orphans(before, 0.0) == {task}
     task.cancel()
     assert await orphans(before) == set()
