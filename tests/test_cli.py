@@ -383,15 +383,6 @@ def test_the_secret_comes_from_the_environment_or_is_new(monkeypatch: pytest.Mon
         start_up_secret(fictional=False)
 
 
-def test_the_configuration_to_paste_names_a_secret_that_was_given_and_does_not_show_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("COPILOT_MCP_SECRET", "abc")
-    text = host_configuration("http://127.0.0.1:8765/mcp", "abc")
-    assert "abc" not in text
-    assert '"Authorization": "Bearer <the value of COPILOT_MCP_SECRET>"' in text
-
-
 def test_the_configuration_to_paste_is_json() -> None:
     text = host_configuration("http://127.0.0.1:8765/mcp", "abc")
     entry = json.loads(text.split("\n", 1)[1])["mcpServers"]["copilot-mcp"]

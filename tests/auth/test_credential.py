@@ -204,7 +204,6 @@ async def test_busy_service_is_left_alone_for_the_time_it_names(
     assert await credential.token(["Mail.Read"]) == "access-2-SECRETMARK"
 
 
-@pytest.mark.shows("F44")
 async def test_revoked_sign_in_asks_for_login_and_is_remembered_for_half_a_minute(
     credential: Any, clock: Any, entra: Any, sign_in: Any
 ) -> None:

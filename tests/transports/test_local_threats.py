@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from copilot_mcp.auth import TokenCache
+from copilot_mcp.cli.serve import host_configuration
 from copilot_mcp.simulator import Simulator, Tenant
 from copilot_mcp.simulator.secrets_issued import SECRET_MARK, SECRET_MARKS
 
@@ -244,3 +245,13 @@ def test_login_that_is_interrupted_ends_at_once_and_signs_nobody_in(start: Calla
     assert command.finished_text().endswith("Error: Cancelled; nobody was signed in.\n")
     approval = {"user_code": code, "user": "adele"}
     assert httpx.post(f"{tenant_url}/simulator/approve", json=approval, trust_env=False).status_code == 200
+
+
+@pytest.mark.shows("L9")
+def test_the_configuration_to_paste_names_a_secret_that_was_given_and_does_not_show_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COPILOT_MCP_SECRET", "abc")
+    text = host_configuration("http://127.0.0.1:8765/mcp", "abc")
+    assert "abc" not in text
+    assert '"Authorization": "Bearer <the value of COPILOT_MCP_SECRET>"' in text
