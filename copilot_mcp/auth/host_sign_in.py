@@ -43,6 +43,9 @@ class HostSignIn:
     """Tokens of a credential, and the sign-in behind them. All calls from one event loop.
 
     `tasks` has to live as long as the server; `announce` shows a new code to whoever reads standard error.
+
+    Attributes:
+        successes: how many sign-ins have succeeded so far.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class HostSignIn:
         self._announce = announce
         self._wait_s = wait_s
         self._monotonic = monotonic
+        self.successes = 0
         self._starting = anyio.Lock()
         self._waiting: _Waiting | None = None
         self._news: Account | None = None
@@ -87,16 +91,21 @@ class HostSignIn:
         least = self._monotonic() - CONSENT_PAUSE_S
         return any(self._consents_asked.get(scope, least) <= least for scope in scopes)
 
-    async def start(self, scopes: Sequence[str], *, consent: bool = False) -> SignInAttempt | None:
+    async def start(
+        self, scopes: Sequence[str], *, consent: bool = False, since: int | None = None
+    ) -> SignInAttempt | None:
         """The code to show: that of the sign-in under way, else a new one. None when one has just succeeded.
 
         A sign-in for other scopes is shared too: a new one would void the code that the person is typing, and once
         somebody is signed in, a refresh brings the rest. With `consent` somebody is, and keeps what is granted.
+        A call that found nobody when `successes` was `since` needs no other sign-in than the one that came meanwhile.
 
         Raises:
             AuthenticationError: The sign-in before this one failed, which is said once; or Entra gives no code.
         """
         async with self._starting:
+            if since is not None and self.successes > since and not consent:
+                return None
             return await self._started(scopes, consent)
 
     async def _started(self, scopes: Sequence[str], consent: bool) -> SignInAttempt | None:
@@ -177,6 +186,7 @@ class HostSignIn:
     async def _finish(self, waiting: _Waiting) -> None:
         try:
             self._news = await self._credential.finish_sign_in(waiting.attempt)
+            self.successes += 1
         except Exception as error:
             waiting.error = error if isinstance(error, CopilotMcpError) else unforeseen(error)
         finally:

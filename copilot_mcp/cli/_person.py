@@ -49,9 +49,16 @@ class Person:
         """See `HostSignIn.offers_consent`."""
         return self._services.host_sign_in is not None and self._services.host_sign_in.offers_consent(scopes)
 
-    async def start(self, scopes: Sequence[str], *, consent: bool = False) -> "SignInAttempt | None":
+    @property
+    def successes(self) -> int:
+        """See `HostSignIn.successes`."""
+        return self._services.host_sign_in.successes if self._services.host_sign_in is not None else 0
+
+    async def start(
+        self, scopes: Sequence[str], *, consent: bool = False, since: int | None = None
+    ) -> "SignInAttempt | None":
         """See `HostSignIn.start`."""
-        return await (await self._services.sign_in()).start(scopes, consent=consent)
+        return await (await self._services.sign_in()).start(scopes, consent=consent, since=since)
 
     async def ended(self, attempt: "SignInAttempt") -> bool:
         """See `HostSignIn.ended`."""

@@ -93,13 +93,14 @@ class BoundTool(SdkTool):
         """
         request = read_arguments(self.tool.request, arguments)
         handle = partial(self.tool.handle, request, self.make_context(_progress(context)))
+        since = self.person.successes if self.person is not None else 0
         try:
             result: ToolResult = await handle()
             return result
         except (AuthenticationRequiredError, AuthenticationError, PermissionDeniedError) as error:
             if self.person is None or not needs_sign_in(error):
                 raise
-            asked = await sign_in(context, self.person, error, error.scopes or self.tool.scopes)
+            asked = await sign_in(context, self.person, error, error.scopes or self.tool.scopes, since=since)
         return asked if asked is not None else await handle()
 
     async def _greeted(self, answer: CallToolResult) -> CallToolResult:

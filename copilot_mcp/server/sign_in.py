@@ -48,8 +48,16 @@ class SignIn(Protocol):
         """Whether the person is asked to grant these permissions themselves, or has been asked lately."""
         ...
 
-    async def start(self, scopes: Sequence[str], *, consent: bool = False) -> "SignInAttempt | None":
-        """The code to show, None when the person has just finished; raises the reason why the last one failed, once."""
+    @property
+    def successes(self) -> int:
+        """How many sign-ins have succeeded so far."""
+        ...
+
+    async def start(
+        self, scopes: Sequence[str], *, consent: bool = False, since: int | None = None
+    ) -> "SignInAttempt | None":
+        """The code to show, None when the person has just finished, or when more than `since` have succeeded; raises
+        the reason why the last one failed, once."""
         ...
 
     async def ended(self, attempt: "SignInAttempt") -> bool:
@@ -111,9 +119,9 @@ def _asks_consent(error: CopilotMcpError) -> bool:
 
 
 async def sign_in(
-    context: Context[Any, Any], person: SignIn, error: CopilotMcpError, scopes: Sequence[str]
+    context: Context[Any, Any], person: SignIn, error: CopilotMcpError, scopes: Sequence[str], *, since: int
 ) -> InputRequiredResult | None:
-    """Get the person signed in for these scopes, because of `error`.
+    """Get the person signed in for these scopes, because of `error`. `since`: `successes` when the call began.
 
     Returns:
         None when that is done and the call can be made again, else the result that asks the host to ask the person.
@@ -124,7 +132,7 @@ async def sign_in(
     """
     if _asks_consent(error) and not person.offers_consent(scopes):
         raise error
-    attempt = await _begun(person, error, scopes)
+    attempt = await _begun(person, error, scopes, since)
     if attempt is None:
         return None
     if not _can_open_pages(context):
@@ -149,10 +157,10 @@ async def sign_in(
     return None
 
 
-async def _begun(person: SignIn, error: CopilotMcpError, scopes: Sequence[str]) -> "SignInAttempt | None":
+async def _begun(person: SignIn, error: CopilotMcpError, scopes: Sequence[str], since: int) -> "SignInAttempt | None":
     """The code to show; where none can be had, the reason stands beside what needed it, and the other way in."""
     try:
-        return await person.start(scopes, consent=_asks_consent(error))
+        return await person.start(scopes, consent=_asks_consent(error), since=since)
     except AuthenticationError as failed:
         cause = "A sign-in cannot be started: " if failed.kind in _NOT_STARTED_KINDS else ""
         if cause and _asks_consent(error):

@@ -119,6 +119,8 @@ async def test_one_line_still_says_that_the_tenant_is_simulated(era: Any) -> Non
 class Speechless:
     """A person whose greeting fails."""
 
+    successes = 0
+
     async def greeting(self) -> str:
         raise PermissionError(" ".join(["Adele", "Vance"]))
 
@@ -258,10 +260,12 @@ async def test_no_call_is_made_again_after_a_turn(era: Any, error: Any, after_tu
     calls: list[str] = []
 
     class Person:
+        successes = 0
+
         def offers_consent(self, scopes: Any) -> bool:
             return True
 
-        async def start(self, scopes: Any, *, consent: bool) -> None:
+        async def start(self, scopes: Any, *, consent: bool, since: int) -> None:
             calls.append("sign-in")
 
         async def greeting(self) -> str:

@@ -262,6 +262,19 @@ async def test_two_tools_that_wait_for_one_person_both_answer(
     assert len({code_in(asked.message) for asked in person.asked}) == len(started(simulator)) == 1
 
 
+async def test_a_call_that_found_nobody_just_before_a_sign_in_needs_no_other(
+    open_client: Any, simulator: Simulator, person: Any
+) -> None:
+    person.acts = ["approve", "accept"]
+    client = await open_client(asks=True)
+    assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
+    host = person.services[0].host_sign_in
+    assert (host.successes, await host.start(("Files.Read.All",), since=0)) == (1, None)
+    assert len(started(simulator)) == 1
+    assert await host.start(("Files.Read.All",), since=1)  # whoever calls later, and finds nobody all the same
+    assert len(started(simulator)) == 2
+
+
 async def test_sign_in_done_elsewhere_ends_the_one_in_the_host(
     open_client: Any, settings: Settings, simulator: Simulator, person: Any
 ) -> None:
