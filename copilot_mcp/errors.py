@@ -63,6 +63,11 @@ class CopilotMcpError(Exception):
         """The machine-readable facts, members without a value left out."""
         return {"kind": self.kind}
 
+    @property
+    def cured_by_sign_in(self) -> bool:
+        """Whether a new sign-in of the person is the remedy, after which the same call may go well."""
+        return False
+
 
 class SettingsError(CopilotMcpError):
     """A flag or environment variable is missing or wrong; the message names it."""
@@ -117,11 +122,21 @@ class AuthenticationRequiredError(_SignInError):
 
     kind = "signed_out"
 
+    @property
+    def cured_by_sign_in(self) -> bool:
+        """Always."""
+        return True
+
 
 class AuthenticationError(_SignInError):
     """Entra refused, and a new sign-in alone does not help."""
 
     kind = "sign_in_failed"
+
+    @property
+    def cured_by_sign_in(self) -> bool:
+        """Where the person can grant themselves what is missing."""
+        return self.kind == "consent_required"
 
 
 class ArgumentError(CopilotMcpError):
@@ -214,6 +229,11 @@ class PermissionDeniedError(GraphError):
     """401 after a fresh token or on a turn, 402, 403: consent, licence, policy, billing. `kind` tells which one."""
 
     kind = "forbidden"
+
+    @property
+    def cured_by_sign_in(self) -> bool:
+        """Where it is the token that is refused, and nothing that stands behind it."""
+        return self.kind in ("reauth_required", "token_rejected")
 
 
 class ConversationGoneError(GraphError):

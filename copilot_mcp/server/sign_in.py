@@ -18,7 +18,7 @@ from mcp import MCPError
 from mcp.server.mcpserver import Context
 from mcp.types import ElicitRequest, ElicitRequestURLParams, ElicitResult, InputRequiredResult
 
-from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError, CopilotMcpError, PermissionDeniedError
+from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError, CopilotMcpError
 
 if TYPE_CHECKING:
     from copilot_mcp.auth import SignInAttempt
@@ -36,7 +36,6 @@ _NOT_STARTED_KINDS = (
     "sign_in_limit",
 )
 _COMMAND = "`copilot-mcp login`"
-_CURED_KINDS = ("reauth_required", "token_rejected")
 _CONSENT = "consent_required"
 _STOP = "The page must name your organisation's own app registration; stop if it names another."
 
@@ -110,8 +109,7 @@ class SignInPendingError(AuthenticationRequiredError):
 
 def needs_sign_in(error: CopilotMcpError) -> bool:
     """Whether a new sign-in is the remedy, after which the call is made again; never that of a turn already sent."""
-    cured = isinstance(error, PermissionDeniedError) and error.kind in _CURED_KINDS
-    return not error.after_turn and (cured or _asks_consent(error) or isinstance(error, AuthenticationRequiredError))
+    return error.cured_by_sign_in and not error.after_turn
 
 
 def _asks_consent(error: CopilotMcpError) -> bool:

@@ -103,16 +103,11 @@ def result_of(
         filter_expression=searches[0].body.filter_expression if len(searches) == 1 else None,
         filter_honoured=_honoured(searches, found),
         requests=_requests(searches, outcomes, found) if len(searches) > 1 else None,
-        requests_used=sum(requests_used(each) for each in outcomes),
+        requests_used=sum(each.requests_used for each in outcomes),
         notes=[*_search_notes(searches, found), *_sign_in_notes(outcomes), *notes],
     )
     by_path = any(search.body.data_source in _WITH_PATHS for search in searches)
     return _shown(result, hits, labels, settings.max_tokens, by_path=by_path)
-
-
-def requests_used(outcome: "RetrievalResponse | CopilotMcpError") -> int:
-    """Requests sent for one search, retries counted."""
-    return outcome.requests_used
 
 
 def _honoured(searches: Sequence[Search], found: Mapping[int, Found]) -> Honoured | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, JsonValue
 
-from copilot_mcp.errors import ArgumentError, AuthenticationRequiredError, CopilotMcpError, ThrottledError
+from copilot_mcp.errors import ArgumentError, CopilotMcpError, GraphError, ThrottledError
 from copilot_mcp.graph import (
     RETRIEVAL_SCOPES,
     DataSourceConfiguration,
@@ -17,7 +17,7 @@ from copilot_mcp.graph import (
 )
 from copilot_mcp.tools._tool import Tool, ToolContext
 from copilot_mcp.tools.clouds import where_offered
-from copilot_mcp.tools.findings import RetrieveResult, requests_used, result_of
+from copilot_mcp.tools.findings import RetrieveResult, result_of
 from copilot_mcp.tools.hits import judged
 from copilot_mcp.tools.received import inert_responses
 from copilot_mcp.tools.searches import Search, prepared
@@ -97,7 +97,7 @@ async def retrieve(request: RetrieveRequest, context: ToolContext) -> RetrieveRe
     answers = iter(await _send(graph, sendable))
     outcomes = [search.refusal or next(answers) for search in searches]
     warning = await quota.settle(
-        sum(map(requests_used, outcomes)) - len(sendable),
+        sum(each.requests_used for each in outcomes) - len(sendable),
         throttled=any(isinstance(each, ThrottledError) for each in outcomes),
         now=context.now(),
     )
@@ -146,10 +146,17 @@ async def _send(graph: "GraphClient", bodies: Sequence[RetrievalBody]) -> "list[
 
 
 def _one_error(errors: Sequence[CopilotMcpError]) -> CopilotMcpError:
-    """The one error to raise where every request failed: one that a sign-in mends, or the first. It speaks of all."""
+    """The one error to raise where every request failed: one that a sign-in cures, else Graph's, else the first.
+
+    Its sentence and its facts are those of all: whoever reads the facts alone must not try again too early.
+    """
     if len(errors) == 1:
         return errors[0]
-    error = copy.copy(next((each for each in errors if isinstance(each, AuthenticationRequiredError)), errors[0]))
+    of_graph = [each for each in errors if isinstance(each, GraphError)]
+    error = copy.copy(next((each for each in errors if each.cured_by_sign_in), (of_graph or errors)[0]))
+    error.requests_used = sum(each.requests_used for each in errors)
+    if isinstance(error, GraphError):
+        error.retry_after = max((each.retry_after for each in of_graph if each.retry_after is not None), default=None)
     said = dict.fromkeys(map(str, errors))
     if len(said) > 1:
         error.message = " ".join(f"({number}) {each}" for number, each in enumerate(map(str, errors), 1))

@@ -205,6 +205,21 @@ async def test_one_error_speaks_of_all_where_none_was_answered(client: Client, s
     assert facts["kind"] == "licence"
 
 
+async def test_the_facts_of_one_error_are_those_of_all(client: Client, simulator: Simulator) -> None:
+    """Whoever reads the facts alone must not try again too early, nor count too little."""
+    for seconds in ("120", "600"):
+        simulator.faults.add("throttled", operation="retrieval", retry_after=seconds)
+    wrong = {"queryString": QUESTION, "dataSource": "sharePoint"}
+    text, facts = await refused(client, TICKETS, wrong, filterExpression="(x")
+    assert text.startswith("None of the 3 requests was answered. (1) ")
+    assert (facts["kind"], facts["status"], facts["retryAfterSeconds"], facts["requestsUsed"]) == (
+        "throttled",
+        429,
+        600,
+        2,
+    )
+
+
 async def test_where_nothing_was_answered_a_sign_in_that_mends_it_is_offered(connect: Callable[..., Any]) -> None:
     client = await connect(signs_in=False)
     text, facts = await refused(client, {"queryString": QUESTION, "dataSource": "sharePoint"}, filterExpression="a b")
