@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, PrivateAttr
 
-from copilot_mcp.errors import AuthenticationRequiredError, CopilotMcpError
+from copilot_mcp.errors import CopilotMcpError
 from copilot_mcp.quoting import Quoter, fact
 from copilot_mcp.tools._tool import ToolResult
 from copilot_mcp.tools.advice import causes_of_nothing
@@ -158,7 +158,8 @@ def _search_notes(searches: Sequence[Search], found: Mapping[int, Found]) -> lis
 
 def _sign_in_notes(outcomes: "Sequence[RetrievalResponse | CopilotMcpError]") -> list[str]:
     """How to go on where others were answered, so that nobody was asked to sign in during this call."""
-    numbers = [number for number, each in enumerate(outcomes, 1) if isinstance(each, AuthenticationRequiredError)]
+    failed = [(number, each) for number, each in enumerate(outcomes, 1) if isinstance(each, CopilotMcpError)]
+    numbers = [number for number, each in failed if each.cured_by_sign_in]
     note = "call again for what was not answered; the person is then asked to sign in."
     return [_about(numbers, note)] if numbers else []
 

@@ -199,3 +199,21 @@ async def test_person_who_declines_one_question_leaves_the_code_to_another_that_
         person.both_asked.set()
     assert kinds == ["sign_in_declined", "ok"]
     assert codes_made(simulator) == 1
+
+
+async def test_one_of_several_requests_that_lacks_a_permission_says_how_to_go_on(
+    open_client: Any, simulator: Simulator, person: Any
+) -> None:
+    client = await signed_in(open_client, simulator, person, asks=True)
+    simulator.identity.set_consent("adele", ["ExternalItem.Read.All"], "user")
+    tickets = {"queryString": "VPN access", "dataSource": "externalItem"}
+    result = await client.call_tool("copilot_retrieve", {**QUESTION, "moreRequests": [tickets]})
+    first, second = result.structured_content["requests"]
+    assert (first["hits"] > 0, second["error"].endswith("[consent_required]")) == (True, True)
+    assert (
+        result.structured_content["notes"][-1]
+        == "Request 2: call again for what was not answered; the person is then asked to sign in."
+    )
+    assert person.asked == []
+    assert not (await client.call_tool("copilot_retrieve", tickets)).is_error
+    assert len(person.asked) == 1
