@@ -112,7 +112,7 @@ class _Own:
     async def device(self, request: Request) -> Response:
         """GET and POST /devicelogin: where a person types the code."""
         users = self.tenant.users
-        if request.method == "GET":
+        if request.method != "POST":
             code, key = (request.query_params.get(name, "")[:100] for name in ("code", "key"))
             return _html(device_page(users, code=code[:20], key=None if self.key is None else key))
         form = dict(parse_qsl((await limited_body(request)).decode("utf-8", "replace")))

@@ -57,6 +57,7 @@ async def test_a_foreign_origin_is_refused(login: httpx.AsyncClient) -> None:
 @pytest.mark.anyio
 async def test_a_person_approves_on_the_page(login: httpx.AsyncClient, start: Starter, poll: Any) -> None:
     begun = await start()
+    assert (await login.head("/devicelogin")).status_code == 200
     page = await login.get("/devicelogin", params={"code": begun["user_code"]})
     assert "simulated sign-in" in page.text
     assert f'value="{begun["user_code"]}"' in page.text
