@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from copilot_mcp.simulator.answers import Question, compose
 from copilot_mcp.simulator.conversations import DISENGAGED, Conversation, Conversations, Turn, turn_of
 from copilot_mcp.simulator.faults import Faults
-from copilot_mcp.simulator.fields import bad_request, flag, known_members, member, objects, text
+from copilot_mcp.simulator.fields import bad_request, flag, known_members, member, number, objects, text
 from copilot_mcp.simulator.prose import Answer
 from copilot_mcp.simulator.replies import Reply
 from copilot_mcp.simulator.search import Index
@@ -81,23 +81,30 @@ def read_question(body: Mapping[str, Any]) -> Question:
     prompt = text(member(body, "message"), "text", required=True)
     if len(prompt) > MAX_PROMPT_CHARACTERS:
         raise bad_request("'text' is too long.")
-    location = member(body, "locationHint")
-    known_members(location, _LOCATION, "locationHint")
-    _check_time_zone(text(location, "timeZone", required=True))
+    _check_location(member(body, "locationHint"))
     resources = member(body, "contextualResources")
     known_members(resources, ("files", "webContext"), "contextualResources")
-    web = member(resources, "webContext")
+    web, context = member(resources, "webContext"), objects(body, "additionalContext")
+    for each in context:
+        text(each, "description")
+    for option, value in member(body, "responseOptions").items():
+        if not option.startswith("@odata."):
+            flag({option: value}, option, default=False)
     return Question(
         prompt,
         files=tuple(text(file, "uri", required=True) for file in objects(resources, "files")),
-        context=tuple(text(each, "text", required=True) for each in objects(body, "additionalContext")),
+        context=tuple(text(each, "text", required=True) for each in context),
         web=flag(web, "isWebEnabled", default=True),
     )
 
 
-def _check_time_zone(name: str) -> None:
-    """Refuse what the zone database does not have, Windows names among it."""
+def _check_location(location: Mapping[str, Any]) -> None:
+    """Refuse members of another type, and a zone that the zone database does not have, Windows names among it."""
+    known_members(location, _LOCATION, "locationHint")
+    for name in ("latitude", "longitude", "countryOrRegionConfidence"):
+        number(location, name)
+    text(location, "countryOrRegion")
     try:
-        ZoneInfo(name)
+        ZoneInfo(text(location, "timeZone", required=True))
     except (ValueError, LookupError, OSError):
         raise bad_request("'timeZone' must be an IANA time zone name.") from None

@@ -6,7 +6,7 @@ from typing import Any
 from copilot_mcp.simulator.json_values import read_value
 from copilot_mcp.simulator.replies import GraphRefusalError
 
-__all__ = ["bad_request", "flag", "known_members", "member", "objects", "read_json", "text", "texts"]
+__all__ = ["bad_request", "flag", "known_members", "member", "number", "objects", "read_json", "text", "texts"]
 
 
 def bad_request(message: str) -> GraphRefusalError:
@@ -71,6 +71,14 @@ def flag(body: Mapping[str, Any], name: str, *, default: bool) -> bool:
         return default
     if not isinstance(value, bool):
         raise bad_request(f"'{name}' must be true or false.")
+    return value
+
+
+def number(body: Mapping[str, Any], name: str) -> float | None:
+    """A member that must be a number when it is there."""
+    value = body.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise bad_request(f"'{name}' must be a number.")
     return value
 
 

@@ -221,6 +221,13 @@ async def test_an_empty_answer_and_a_forgotten_conversation(graph: httpx.AsyncCl
         {"message": {"text": "Hi"}, "locationHint": {"timeZone": "../../etc/passwd"}},
         {"message": {"text": "Hi"}, "locationHint": {"timeZone": "Europe"}},
         {"message": {"text": "Hi"}, "locationHint": {**UTC, "city": "Oslo"}},
+        {"message": {"text": "Hi"}, "locationHint": {**UTC, "latitude": "52.5"}},
+        {"message": {"text": "Hi"}, "locationHint": {**UTC, "longitude": True}},
+        {"message": {"text": "Hi"}, "locationHint": {**UTC, "countryOrRegion": 47}},
+        {"message": {"text": "Hi"}, "locationHint": {**UTC, "countryOrRegionConfidence": []}},
+        {"message": {"text": "Hi"}, "locationHint": UTC, "responseOptions": [True]},
+        {"message": {"text": "Hi"}, "locationHint": UTC, "responseOptions": {"isAnnotationsEnabled": "yes"}},
+        {"message": {"text": "Hi"}, "locationHint": UTC, "additionalContext": [{"text": "x", "description": 1}]},
         {"message": {"text": "Hi"}, "locationHint": UTC, "temperature": 1},
         {"message": {"text": "Hi"}, "locationHint": UTC, "additionalContext": "text"},
         {"message": {"text": "Hi"}, "locationHint": UTC, "additionalContext": [{"description": "no text"}]},
@@ -236,6 +243,21 @@ async def test_a_malformed_turn_is_refused_and_not_counted(graph: httpx.AsyncCli
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BadRequest")
     assert (await asked(graph, conversation, "VPN"))["turnCount"] == 1
+
+
+@pytest.mark.anyio
+async def test_every_documented_member_of_a_turn_is_taken(graph: httpx.AsyncClient) -> None:
+    place = {"latitude": 52, "longitude": 13.4, "countryOrRegion": "DE", "countryOrRegionConfidence": 0.9}
+    body = {
+        "message": {"text": "VPN"},
+        "locationHint": {**UTC, **place, "@odata.type": "#microsoft.graph.location"},
+        "additionalContext": [{"text": "At home.", "description": "where"}],
+        "responseOptions": {"isAnnotationsEnabled": True, "isDeltaStreamingEnabled": None, "@odata.note": "x"},
+    }
+
+    answer = await graph.post(f"/beta/copilot/conversations/{await created(graph)}/chat", json=body)
+
+    assert (answer.status_code, answer.json()["turnCount"]) == (200, 1)
 
 
 @pytest.mark.anyio
