@@ -33,7 +33,9 @@ _TRICKLE_S: Final = 1.0
 
 
 def encoded(reply: Reply) -> bytes:
-    """The whole body of a reply that is no stream; nothing for a stream."""
+    """The whole body of a reply that is no stream; nothing for a stream, and where the status allows no body."""
+    if reply.status in (204, 205, 304):
+        return b""
     if reply.text is not None:
         return reply.text.encode()
     if reply.stream is not None:

@@ -76,6 +76,15 @@ async def test_a_busy_conversation_and_an_empty_body(graph: httpx.AsyncClient, s
     assert [(each.status_code, bool(each.content)) for each in answers] == [(409, True), (200, False)]
 
 
+@pytest.mark.parametrize(("status", "sent"), [(200, True), (204, False), (205, False), (304, False), (404, True)])
+async def test_a_page_has_a_body_where_its_status_allows_one(
+    graph: httpx.AsyncClient, simulator: Simulator, status: int, sent: bool
+) -> None:
+    simulator.faults.add("html", operation="retrieval", status=status)
+    answer = await retrieved(graph)
+    assert (answer.status_code, bool(answer.content)) == (status, sent)
+
+
 @pytest.mark.parametrize("name", ["drop_connection", "reset_after_headers"])
 async def test_a_reset_comes_after_the_request_is_carried_out(
     graph: httpx.AsyncClient, simulator: Simulator, turn_path: str, name: str
