@@ -303,7 +303,7 @@ def test_codes_explains_every_code_or_one(run: Run) -> None:
         (["build", "--all", "Title", "equals", "\udcff"], "", "A condition is no Unicode text (character 1)."),
         (["build", "--none", "Title\udcff", "equals", "x"], "", "A condition is no Unicode text (character 6)."),
         (["build", "--any", "Title", "\udcff", "x"], "", "A condition is no Unicode text (character 1)."),
-        (["check", "Title:\udcff"], "", "The expression is no Unicode text (character 7). Write the whole character"),
+        (["check", "Title:\udcff"], "", "The expression is no Unicode text (character 7)."),
         (["explain", "Title:\udcff"], "", "The expression is no Unicode text (character 7)."),
         (["check", "--file", "\udcff"], "", "The file \\udcff cannot be read (No such file or directory)."),
         (["codes", "NOPE"], "", "There is no code NOPE. There are: "),
@@ -321,9 +321,9 @@ def test_wrong_input_is_said(run: Run, arguments: list[str], text: str | bytes, 
     ("arguments", "sentence"),
     [
         ("check", "Error: There is no filter to read. Give one as an argument"),
-        ("explain --json", "Error: There is no filter to read. Give one as an argument"),
+        ("explain --json", '{"error": {"kind": "settings", "message": "There is no filter to read."'),
         ("check -", "Error: Standard input is closed. Name a file"),
-        ("check --json --file -", "Error: Standard input is closed. Name a file"),
+        ("check --json --file -", '{"error": {"kind": "settings", "message": "Standard input is closed."'),
         ("build --conditions -", "Error: Standard input is closed. Name a file"),
         (
             "explain --data-source externalItem --connector-schema - x:y",
@@ -336,8 +336,9 @@ def test_closed_standard_input_is_nothing_given(arguments: str, sentence: str) -
     program = "import sys; sys.stdin = None; from copilot_mcp.cli import main; main()"
     command = [sys.executable, "-c", program, "filter", *arguments.split()]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr.startswith(sentence)
+    told, empty = (result.stdout, result.stderr) if "--json" in arguments else (result.stderr, result.stdout)
+    assert (result.returncode, empty) == (1, "")
+    assert told.startswith(sentence)
 
 
 @pytest.mark.parametrize(
@@ -355,10 +356,11 @@ def test_closed_standard_input_is_nothing_given(arguments: str, sentence: str) -
         ('[{"name": "x", "aliases": 5}]', "Standard input: The schema property x: `aliases` is a list of texts."),
     ],
 )
-@pytest.mark.parametrize("form", [[], ["--json"]])
-def test_a_wrong_schema_is_said(run: Run, data: str, sentence: str, form: list[str]) -> None:
-    arguments = ("--data-source", "externalItem", "--connector-schema", "-", "x:y", *form)
+def test_a_wrong_schema_is_said(run: Run, data: str, sentence: str) -> None:
+    arguments = ("--data-source", "externalItem", "--connector-schema", "-", "x:y")
     for command in ("check", "explain"):
-        result = run(command, *arguments, text=data)
-        assert (result.exit_code, result.stdout) == (1, "")
-        assert sentence in result.stderr
+        plain, as_json = run(command, *arguments, text=data), run(command, *arguments, "--json", text=data)
+        assert (plain.exit_code, plain.stdout, as_json.exit_code, as_json.stderr) == (1, "", 1, "")
+        told = rows(as_json)[0]["error"]
+        assert sentence in plain.stderr
+        assert sentence in f"{told['message']} {told['hint']}"

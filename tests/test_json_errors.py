@@ -44,6 +44,7 @@ def test_wrong_option_is_a_usage_error(run: Any, command: tuple[str, ...]) -> No
         (("doctor", "--cache", "loud"), "Invalid value for '--cache' (env var: 'COPILOT_MCP_CACHE'): 'loud' is not"),
         (("filter", "chekc"), "No such command 'chekc'."),
         (("statsu",), "No such command 'statsu'."),
+        (("\udcff",), "No such command '"),
         (("status", "a word too many"), "Got unexpected extra argument (a word too many)"),
     ],
 )

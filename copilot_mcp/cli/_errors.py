@@ -35,5 +35,7 @@ def print_error(error: CopilotMcpError | click.ClickException) -> int:
         hint = f"Run `{context.command_path} --help`." if context is not None else ""
         facts = {"kind": "usage" if used else "error", "message": error.format_message(), "hint": hint}
         status = error.exit_code
-    click.echo(json.dumps({"error": facts}, ensure_ascii=False))
+    text = json.dumps({"error": facts}, ensure_ascii=False)
+    # An argument that was no UTF-8 may be quoted in the message: JSON can say it by its escapes alone.
+    click.echo(text.encode("utf-8", "backslashreplace").decode())
     return status
