@@ -17,6 +17,7 @@ from copilot_mcp.kql.diagnostics import CODES
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 SCHEMA = [{"name": "priority", "type": "int64", "isQueryable": True, "aliases": ["prio"]}]
+EXTERNAL = ("--data-source", "externalItem")
 
 Run = Callable[..., Result]
 
@@ -270,6 +271,10 @@ def test_codes_explains_every_code_or_one(run: Run) -> None:
             ["check", "--connector-schema", "-", "x"],
             "[]",
             "--connector-schema does not go with --data-source sharePoint",
+        ),
+        *(
+            ([*arguments, *EXTERNAL, "--connector-schema", "-"], "[]", "Standard input can be read only once.")
+            for arguments in (["check"], ["explain", "-"], ["check", "--file", "-"], ["build", "--conditions", "-"])
         ),
         (["build"], "", "Give conditions with --all, --any, --none, or a file"),
         (["build", "--conditions", "-"], "{", "Standard input is no JSON"),

@@ -10,7 +10,7 @@ from typing import Any
 from copilot_mcp.errors import SettingsError
 from copilot_mcp.kql import Condition, Group, SchemaProperty
 
-__all__ = ["expressions", "group_from", "read_json", "read_schema", "whole_text"]
+__all__ = ["expressions", "group_from", "read_json", "read_once", "read_schema", "whole_text"]
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_GROUPS = 100
@@ -42,6 +42,16 @@ def expressions(given: str | None, file: Path | None) -> Iterator[tuple[int | No
     for number, line in enumerate(re.split(r"\r?\n", _read(file)), 1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield number, line
+
+
+def read_once(*given: str | Path | None) -> None:
+    """Make sure that at most one of the inputs is standard input, `-`.
+
+    Raises:
+        SettingsError: Two of them are: the first would read it to its end.
+    """
+    if sum(str(each) == "-" for each in given) > 1:
+        raise SettingsError("Standard input can be read only once.", "Name a file for one of the two.")
 
 
 def whole_text(text: str, named: str) -> str:

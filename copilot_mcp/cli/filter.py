@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from copilot_mcp.cli._filter_input import expressions, group_from, read_json, read_schema, whole_text
+from copilot_mcp.cli._filter_input import expressions, group_from, read_json, read_once, read_schema, whole_text
 from copilot_mcp.cli._filter_report import code_lines, diagnostic_lines, picture_lines, visible
 from copilot_mcp.cli._names import names_from
 from copilot_mcp.cli._options import allow_property_option, settings_option
@@ -73,7 +73,7 @@ def check(expression: str | None, file: Path | None, as_json: bool, **language: 
 
     Reads EXPRESSION, or the lines of --file, or those of standard input.
     """
-    _read_all(expression, file, _properties(**language), as_json=as_json, explained=False)
+    _read_all(expression, file, language, as_json=as_json, explained=False)
 
 
 @command.command("explain")
@@ -84,7 +84,7 @@ def explain_filters(expression: str | None, file: Path | None, as_json: bool, **
 
     Reads EXPRESSION, or the lines of --file, or those of standard input.
     """
-    _read_all(expression, file, _properties(**language), as_json=as_json, explained=True)
+    _read_all(expression, file, language, as_json=as_json, explained=True)
 
 
 def _conditions(kind: str, about: str) -> Callable[[F], F]:
@@ -114,6 +114,7 @@ def build_filter(conditions: Path | None, settings_file: Path | None, as_json: b
     kinds = {kind: [_condition(*each) for each in given.pop(kind)] for kind in ("all", "any", "none")}
     if (conditions is not None) == any(kinds.values()):
         raise SettingsError("Give conditions with --all, --any, --none, or a file of them with --conditions.")
+    read_once(conditions, given["connector_schema"])
     group = Group(**kinds) if conditions is None else group_from(read_json(conditions))
     properties = _properties(**given)
     built = build(group, properties, now=_now(), names=Names(**names_from(settings_file)))
@@ -154,8 +155,10 @@ def _condition(name: str, operator: str, value: str) -> Condition:
 
 
 def _read_all(
-    expression: str | None, file: Path | None, properties: Properties, *, as_json: bool, explained: bool
+    expression: str | None, file: Path | None, language: dict[str, Any], *, as_json: bool, explained: bool
 ) -> None:
+    read_once("-" if file is None and expression is None else file or expression, language["connector_schema"])
+    properties = _properties(**language)
     counts = {True: 0, False: 0}
     for number, text in expressions(expression, file):
         parsed = parse(text, properties, now=_now())
