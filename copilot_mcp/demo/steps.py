@@ -38,7 +38,7 @@ def introduce(screen: Screen, tenant: Tenant, url: str) -> None:
         f"people: {', '.join(user.name for user in tenant.users)}. Simulated Entra and Graph at {url}"
     )
     if tenant.skipped:
-        screen.say(f"{tenant.skipped} files were left out: too large, not text, or links out of the folder.")
+        screen.say(f"Files left out: {tenant.skipped} (too large or too many, not to be read, or not UTF-8).")
 
 
 async def list_tools(screen: Screen, host: Host) -> None:

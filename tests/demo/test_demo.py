@@ -68,10 +68,12 @@ def test_a_folder_of_documents_with_a_question_and_a_trace(tmp_path: Path) -> No
     ):
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / name).write_text(words, "utf-8")
+    (tmp_path / "odd.md").write_bytes(b"\xff")
     result = demo("How much does a pump move?", "--documents", str(tmp_path), "--trace")
     assert result.exit_code == 0, result.output
     assert headings(result.stdout) == STEPS
     assert "3 documents, 2 sites" in " ".join(result.stdout.split())
+    assert "Files left out: 1 (too large or too many, not to be read, or not UTF-8)." in " ".join(result.stdout.split())
     assert '"path": "/v1.0/copilot/retrieval"' in result.stdout
     for secret in ("Bearer", "access_token", "refresh_token", "device_code", "eyJ"):
         assert secret not in result.stdout
