@@ -246,6 +246,9 @@ def test_a_connector_schema_is_read_whole_or_as_a_list(run: Run, tmp_path: Path,
 def test_a_property_can_be_let_through(run: Run) -> None:
     assert run("check", "Topic:x").exit_code == 1
     assert run("check", "--allow-property", "Topic", "Topic:x").exit_code == 0
+    refused = run("check", "--allow-property", "Foo Bar", "Topic:x")
+    assert refused.exit_code != 0
+    assert "--allow-property (or COPILOT_MCP_ALLOW_PROPERTY): 'Foo Bar' is no property name" in refused.stderr
 
 
 def test_codes_explains_every_code_or_one(run: Run) -> None:

@@ -69,6 +69,19 @@ def _checked_client(_: click.Context, __: click.Parameter, client_id: str | None
     return client_id
 
 
+def _checked_names(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    if names:  # the language is imported where it is needed
+        from copilot_mcp.kql import properties_for
+
+        try:
+            properties_for("sharePoint", allow=names)
+        except ValueError as error:
+            raise SettingsError(
+                f"--allow-property (or COPILOT_MCP_ALLOW_PROPERTY): {error}", "Give the name as filters spell it."
+            ) from error
+    return names
+
+
 _cloud_option = click.option(
     "--cloud",
     type=click.Choice(REAL_CLOUDS),
@@ -142,6 +155,7 @@ allow_property_option = click.option(
     "--allow-property",
     metavar="NAME",
     multiple=True,
+    callback=_checked_names,
     envvar="COPILOT_MCP_ALLOW_PROPERTY",
     show_envvar=True,
     help="Let filters use a property that this release does not know; may be given several times.",

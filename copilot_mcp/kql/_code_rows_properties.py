@@ -48,7 +48,8 @@ PROPERTIES_ROWS = (
     CodeEntry(
         "NOT_QUERYABLE",
         "Draft:true",
-        "The connection's schema has the property, but does not mark it queryable.",
+        "The connection's schema has the property, but does not mark it queryable, or gives it a name that no filter "
+        "can spell, as one that begins with a digit.",
         "Filter by another property, or change the schema.",
         data_source="externalItem",
     ),

@@ -23,7 +23,7 @@ def _property(cursor: Cursor, name: str) -> Property | None:
     if known is None:
         nearest = cursor.properties.nearest(name)
         known = cursor.properties.find(nearest) if nearest else None
-    return known if known is not None and words.NAME.fullmatch(known.name) else None
+    return known if known is not None and known.status != "not queryable" else None
 
 
 def read_foreign(cursor: Cursor, name: Token, negated: bool) -> None:

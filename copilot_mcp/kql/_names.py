@@ -25,8 +25,8 @@ def resolve(cursor: Cursor, name: str, raw: RawValue) -> tuple[Property | None, 
     if known is None:
         return None, _unknown(cursor, name, raw, span)
     if known.status == "not queryable":
-        notes.add("NOT_QUERYABLE", span, f"The schema does not let {known.name} be queried.")
-        return known, None
+        notes.add("NOT_QUERYABLE", span, known.refusal)
+        return (known if words.NAME.fullmatch(known.name) else None), None
     if known.status == "undocumented":
         _note_undocumented(cursor, known, raw, span)
     if known.status == "unverified":

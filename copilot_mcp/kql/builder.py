@@ -14,7 +14,7 @@ from .diagnostics import CODES, Diagnostic
 from .names import Names
 from .parser import parse
 from .printer import to_kql
-from .properties import Properties
+from .properties import Properties, Property
 from .tree import Node, Not, conjunction, disjunction
 
 __all__ = ["Built", "Condition", "ConditionOperator", "Group", "build"]
@@ -138,9 +138,9 @@ class _Builder:
         return nodes
 
     def _condition(self, condition: Condition, place: str) -> Node | None:
-        known = self._properties.find(condition.property) if words.NAME.fullmatch(condition.property) else None
+        known = self._properties.find(condition.property)
         if known is None or known.status == "not queryable":
-            self._refuse_name(condition, place, known is not None)
+            self._refuse_name(condition, place, known)
             return None
         converter = Converter(known, self._properties, self._names, self._now, self._reporter(known.name))
         try:
@@ -152,13 +152,13 @@ class _Builder:
     def _reporter(self, name: str) -> Callable[[str], None]:
         return lambda repair: self.repairs.append(f"{name}: {repair}")
 
-    def _refuse_name(self, condition: Condition, place: str, forbidden: bool) -> None:
+    def _refuse_name(self, condition: Condition, place: str, known: Property | None) -> None:
         name = condition.property
-        if forbidden:
-            self.error("NOT_QUERYABLE", f"{place}: the schema does not let this property be queried.")
+        if known is not None:
+            self.error("NOT_QUERYABLE", f"{place}: {known.refusal}")
         elif self._properties.names_connection(name):
-            known = [found for value in condition.values if (found := self._names.connection(value))]
-            advice = f"; set there connectionId {', '.join(known)}" if known else ""
+            meant = [found for value in condition.values if (found := self._names.connection(value))]
+            advice = f"; set there connectionId {', '.join(meant)}" if meant else ""
             self.error("CONNECTION_IN_FILTER", f"{place}: connections are chosen in dataSourceConfiguration{advice}.")
         else:
             nearest = self._properties.nearest(name)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from . import _catalogue as catalogue
+from ._words import NAME
 
 __all__ = ["DATA_SOURCES", "Properties", "Property", "SchemaProperty", "properties_for"]
 
@@ -97,6 +98,14 @@ class Property:
         """The operators it takes; `..` stands for a range as the value of `:` or `=`."""
         return _OPERATORS[self.kind]
 
+    @property
+    def refusal(self) -> str:
+        """Why no filter may use it, where its status is "not queryable"."""
+        if NAME.fullmatch(self.name):
+            return f"The schema does not let {self.name} be queried."
+        rule = "a name is a letter or _, then letters, digits, _ . and -"
+        return f"A filter cannot spell the schema's property {self.name[:64]!r}: {rule}."
+
     def as_dict(self) -> dict[str, Any]:
         """Name, type, operators and an example, for a catalogue."""
         return {
@@ -130,6 +139,8 @@ class Properties:
         known = self._by_name.get(name.casefold())
         if known or (self.external and self.has_schema):
             return known
+        if not NAME.fullmatch(name):
+            return None
         if self.external:
             return Property(name, "open", "open", "unverified") if self._may_exist(name) else None
         return self._elsewhere(name)
@@ -179,7 +190,7 @@ def properties_for(
         allow: names that Microsoft added since; let through, their types not checked.
 
     Raises:
-        ValueError: The data source is not one of `DATA_SOURCES`.
+        ValueError: The data source is not one of `DATA_SOURCES`, or a name of `allow` is none that a filter can spell.
     """
     if data_source not in DATA_SOURCES:
         raise ValueError(f"The data source is one of {', '.join(DATA_SOURCES)}.")
@@ -190,6 +201,8 @@ def properties_for(
         listed = [_of_schema(row) for row in schema or ()]
     by_name = {row.name.casefold(): row for row in listed}
     for extra in allow:
+        if not NAME.fullmatch(extra):
+            raise ValueError(f"{extra!r} is no property name: a letter or _, then letters, digits, _ . and -.")
         by_name.setdefault(extra.casefold(), Property(extra, "open", "open", "unverified"))
     for row, entry in zip(schema or (), listed, strict=False):
         for alias in row.aliases:
@@ -204,7 +217,8 @@ def _of_schema(row: SchemaProperty) -> Property:
     folded = row.type.casefold().removesuffix("collection")
     kind = _SCHEMA_KINDS.get(folded, "open")
     match: Match = "exact" if kind == "text" and row.is_exact_match_required else _MATCH_OF_KIND[kind]
-    return Property(row.name, kind, match, "supported" if row.is_queryable else "not queryable")
+    usable = row.is_queryable and NAME.fullmatch(row.name)  # Graph lets a name begin with a digit
+    return Property(row.name, kind, match, "supported" if usable else "not queryable")
 
 
 def _kind(name: str) -> Kind:

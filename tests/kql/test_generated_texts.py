@@ -31,6 +31,13 @@ SOURCES = [
     properties_for(
         "externalItem", [SchemaProperty("Title"), SchemaProperty("Size", "int64"), SchemaProperty("a", "x")]
     ),
+    properties_for(  # names that no filter can spell
+        "externalItem",
+        [
+            SchemaProperty("2nd", aliases=("Author", "FileType", "Title", "Colour")),
+            SchemaProperty("last change", "dateTime", aliases=("LastModifiedTime",)),
+        ],
+    ),
     properties_for("sharePointEmbedded"),
 ]
 PIECES = [
@@ -155,9 +162,12 @@ typed = st.sampled_from(["2024-01-01", "today-3d", "2024-01-01T08:00", "pdf", "5
 mixed = st.builds(
     Condition, st.sampled_from(NAMES), st.sampled_from(OPERATORS), st.lists(values | typed | typed, max_size=3)
 )
+likely = st.builds(
+    Condition, st.sampled_from(NAMES), st.sampled_from(OPERATORS[:8]), st.lists(typed, min_size=1, max_size=1)
+)
 
 
-@given(st.lists(mixed, max_size=2), st.sampled_from(SOURCES))
+@given(st.lists(mixed | likely, min_size=1, max_size=2), st.sampled_from(SOURCES))
 def test_whatever_is_built_is_read_back(asked: list[Condition], properties: Properties) -> None:
     built = build(Group(all=asked), properties, now=NOW)
     if built.tree is None:

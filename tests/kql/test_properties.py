@@ -1,8 +1,10 @@
 """Catalogues: which properties a data source has, and what stands in for a wrong name."""
 
+from datetime import datetime
+
 import pytest
 
-from copilot_mcp.kql import Properties, SchemaProperty, properties_for
+from copilot_mcp.kql import Condition, Group, Properties, SchemaProperty, build, parse, properties_for
 from copilot_mcp.kql.properties import edit_distance
 
 TEN = [
@@ -85,6 +87,35 @@ def test_connector_catalogue_lists_queryable_properties() -> None:
 def test_unknown_data_source_is_refused() -> None:
     with pytest.raises(ValueError, match="sharePoint"):
         properties_for("teams")
+
+
+UNSPELLABLE = ["2ndOwner", "Foo Bar", "-x", "a:b", "", "\ud800"]
+
+
+@pytest.mark.parametrize("name", UNSPELLABLE)
+@pytest.mark.parametrize("source", ["sharePoint", "externalItem"])
+def test_a_name_that_no_filter_can_spell_is_no_property(name: str, source: str) -> None:
+    assert properties_for(source).find(name) is None
+    assert properties_for(source).find(f"{name} OWSTEXT") is None
+    with pytest.raises(ValueError, match="no property name"):
+        properties_for(source, allow=[name])
+
+
+@pytest.mark.parametrize("name", ["2ndOwner", "Foo Bar", "a\nb"])
+@pytest.mark.parametrize("text", ["owner:x", "owner:*", "owner:(a OR b)", "owner eq 'x'", "owner>=1 AND <5", "owner"])
+def test_a_schema_may_have_names_that_no_filter_can_spell(name: str, text: str, now: datetime) -> None:
+    properties = properties_for("externalItem", [SchemaProperty(name, aliases=("owner",))])
+    assert properties.catalogue() == []
+    parsed = parse(text, properties, now=now)
+    found = [one.message for one in parsed.diagnostics if one.code == "NOT_QUERYABLE"]
+    rule = "a name is a letter or _, then letters, digits, _ . and -"
+    told = [f"A filter cannot spell the schema's property {name!r}: {rule}."]
+    assert (parsed.tree, found) == (None, told if ":" in text or ">" in text else [])
+    for asked in ("owner", name):
+        built = build(Group(all=(Condition(asked, "hasValue"),)), properties, now=now)
+        assert [(one.code, one.message) for one in built.diagnostics] == [
+            ("NOT_QUERYABLE", f"all[0] ({asked} hasValue): {told[0]}")
+        ]
 
 
 NEAREST = {
