@@ -20,6 +20,7 @@ from .match import (
     Judgement,
     break_words,
     compare,
+    decide,
     decimal_of,
     fold,
     judge,
@@ -30,15 +31,12 @@ from .match import (
 )
 from .properties import Properties
 from .tree import (
-    And,
     AnyValue,
     BoolValue,
     DateValue,
     IntervalValue,
     Node,
-    Not,
     Operator,
-    Or,
     RangeValue,
     Restriction,
     Term,
@@ -81,7 +79,7 @@ def verdict(node: Node, web_url: str, metadata: Mapping[str, str], properties: P
     place = place_of(web_url) if properties.data_source in _ADDRESSED else None
     values = {name.casefold(): _parts(value) for name, value in metadata.items() if value.strip()}
     hit = _Hit(place, values, properties, now)
-    if hit.proof(node) is False:
+    if decide(node, hit.proof) is False:
         return "outside"
     item = Item({**_told_by(place), **values})
     return "inside" if judge(node, item, properties, now=now) else "unclear"
@@ -102,10 +100,6 @@ def _told_by(place: Place | None) -> dict[str, tuple[str, ...]]:
     return told if extension is None else {**told, "fileextension": (extension,), "filetype": (extension,)}
 
 
-def _not(judgement: Judgement) -> Judgement:
-    return None if judgement is None else not judgement
-
-
 @dataclass(frozen=True, slots=True)
 class _Hit:
     place: Place | None
@@ -113,21 +107,14 @@ class _Hit:
     properties: Properties
     now: datetime
 
-    def proof(self, node: Node) -> Judgement:
-        """Whether the hit certainly satisfies the node, certainly not, or neither (None)."""
-        if isinstance(node, And | Or):
-            decisive = isinstance(node, Or)
-            found = [self.proof(part) for part in node.items]
-            if decisive in found:
-                return decisive
-            return None if None in found else not decisive
-        if isinstance(node, Not):
-            return _not(self.proof(node.item))
-        if isinstance(node, Term):
+    def proof(self, leaf: Restriction | Term) -> Judgement:
+        """Whether the hit certainly satisfies the leaf, certainly not, or neither (None)."""
+        if isinstance(leaf, Term):
             return None
-        if node.op == "<>":
-            return _not(self._restriction(node, "="))
-        return self._restriction(node, node.op)
+        if leaf.op == "<>":
+            equal = self._restriction(leaf, "=")
+            return None if equal is None else not equal
+        return self._restriction(leaf, leaf.op)
 
     def _restriction(self, node: Restriction, op: Operator) -> Judgement:
         value, known = node.value, self.properties.find(node.property)

@@ -80,19 +80,28 @@ def judge(node: Node, item: Item, properties: Properties, *, now: datetime) -> J
 
     Meant for search hits, which bear only some of their properties and only some of their text.
     """
+
+    def told(leaf: Restriction | Term) -> Judgement:
+        if isinstance(leaf, Term):
+            return _term(leaf, item) or None
+        values = item.values(leaf.property)
+        return _holds(leaf, values, properties, now) if values else None
+
+    return decide(node, told)
+
+
+def decide(node: Node, told: Callable[[Restriction | Term], Judgement]) -> Judgement:
+    """What the leaves that are told, and those that are not (None), make of the whole."""
     if isinstance(node, And | Or):
         decisive = isinstance(node, Or)
-        found = [judge(part, item, properties, now=now) for part in node.items]
+        found = [decide(part, told) for part in node.items]
         if decisive in found:
             return decisive
         return None if None in found else not decisive
     if isinstance(node, Not):
-        inner = judge(node.item, item, properties, now=now)
+        inner = decide(node.item, told)
         return None if inner is None else not inner
-    if isinstance(node, Term):
-        return _term(node, item) or None
-    values = item.values(node.property)
-    return _holds(node, values, properties, now) if values else None
+    return told(node)
 
 
 def _term(node: Term, item: Item) -> bool:
