@@ -23,12 +23,16 @@ class Place:
     Attributes:
         path: from the first slash after the host on; empty when nothing follows the host.
         site: `/sites/hr`, empty for the site at the root of the host.
-        query: whether something follows the path.
+        query: whether something follows the path. A name may hold a `#`, so what follows may be the rest of it.
+        written: the path without decoding; a name may hold what looks like an escape.
+        canonical: whether scheme and host are written as the index writes them.
     """
 
     host: str
     path: str
     query: bool
+    written: str
+    canonical: bool
 
     @property
     def address(self) -> str:
@@ -44,8 +48,23 @@ class Place:
 
     @property
     def in_managed_path(self) -> bool:
-        """Whether the address belongs to some site below the root, though it may not say which."""
+        """Whether the address is, or is below, the place of sites below the root, though it may not say which."""
         return self.path.split("/")[1:2] in [[name] for name in _MANAGED]
+
+    @property
+    def below_managed_path(self) -> bool:
+        """Whether everything that begins with the address belongs to sites below the root."""
+        return self.path.startswith(tuple(f"/{name}/" for name in _MANAGED))
+
+    @property
+    def plain(self) -> bool:
+        """Whether the address is whole, and written as the index writes it."""
+        return self.canonical and not self.query and self.written == self.path
+
+    @property
+    def site_is_plain(self) -> bool:
+        """Whether as much of it as shows the site is whole, and written as the index writes it."""
+        return self.plain or (self.canonical and self.written.startswith(f"{self.site}/"))
 
 
 def place_of(url: str) -> Place | None:
@@ -55,9 +74,11 @@ def place_of(url: str) -> Place | None:
         host = parts.hostname
     except ValueError:
         return None
-    if parts.scheme.lower() not in ("https", "http") or not host or _INDIRECT.search(unquote(parts.path)):
+    path = unquote(parts.path)
+    if parts.scheme not in ("https", "http") or not host or "@" in parts.netloc or _INDIRECT.search(path):
         return None
-    return Place(fold(host), fold(unquote(parts.path)), bool(parts.query or parts.fragment))
+    canonical = parts.scheme == "https" and fold(parts.netloc) == fold(host)
+    return Place(fold(host), fold(path), bool(parts.query or parts.fragment), fold(parts.path), canonical)
 
 
 def extension_of(place: Place) -> str | None:

@@ -7,10 +7,11 @@ than a day off, another value of a property that was tested with `=`. An address
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from html import unescape
+from itertools import chain
 from typing import Final, Literal, TypeAlias
 
 from ._address import Place, extension_of, place_of
@@ -77,19 +78,26 @@ def verdict(node: Node, web_url: str, metadata: Mapping[str, str], properties: P
         now: what date keywords are relative to (UTC).
     """
     place = place_of(web_url) if properties.data_source in _ADDRESSED else None
-    values = {name.casefold(): _parts(value) for name, value in metadata.items() if value.strip()}
-    hit = _Hit(place, values, properties, now)
+    readings = {name.casefold(): _readings(value) for name, value in metadata.items() if value.strip()}
+    hit = _Hit(place, readings, properties, now)
     if decide(node, hit.proof) is False:
         return "outside"
+    values = {name: tuple(dict.fromkeys(chain.from_iterable(found))) for name, found in readings.items()}
     item = Item({**_told_by(place), **values})
     return "inside" if judge(node, item, properties, now=now) else "unclear"
 
 
-def _parts(value: str) -> tuple[str, ...]:
-    """The values of a property, and the whole text where it holds several or seems to."""
-    value = unescape(value)
-    several = tuple(part for part in value.split(";") if part.strip())
-    return several if len(several) == 1 else (*several, value)
+_Reading: TypeAlias = tuple[str, ...]
+
+
+def _readings(value: str) -> tuple[_Reading, ...]:
+    """The values that a returned text may stand for: as it is or unescaped, as one value or as several."""
+    found: dict[_Reading, None] = {}
+    for text in dict.fromkeys((unescape(value), value)):
+        several = tuple(part for part in text.split(";") if part.strip())
+        found[several if len(several) == 1 else (text,)] = None
+        found[several] = None
+    return tuple(found)
 
 
 def _told_by(place: Place | None) -> dict[str, tuple[str, ...]]:
@@ -103,7 +111,7 @@ def _told_by(place: Place | None) -> dict[str, tuple[str, ...]]:
 @dataclass(frozen=True, slots=True)
 class _Hit:
     place: Place | None
-    values: Mapping[str, tuple[str, ...]]
+    readings: Mapping[str, tuple[_Reading, ...]]
     properties: Properties
     now: datetime
 
@@ -119,21 +127,16 @@ class _Hit:
     def _restriction(self, node: Restriction, op: Operator) -> Judgement:
         value, known = node.value, self.properties.find(node.property)
         match = known.match if known else "words"
-        values = self.values.get(node.property.casefold(), ())
+        readings = self.readings.get(node.property.casefold(), ())
         if isinstance(value, AnyValue):
-            return True if values else None
+            return _certain(True if any(map(str.strip, reading)) else None for reading in readings)
         if isinstance(value, TextValue) and match == "path":
             return None if self.place is None else _path(self.place, op, value)
         if isinstance(value, TextValue) and match == "extension":
-            return self._extension(node.property, value)
+            told = extension_of(self.place) if self.place else None
+            readings = readings or (((told,),) if told else ())
         test = self._test(op, value, match)
-        return None if test is None else _any(test(each) for each in values)
-
-    def _extension(self, name: str, value: TextValue) -> Judgement:
-        told = extension_of(self.place) if self.place else None
-        found = self.values.get(name.casefold()) or ((told,) if told else ())
-        wanted = fold(value.text)
-        return _any(fold(each).startswith(wanted) if value.prefix else fold(each) == wanted for each in found)
+        return None if test is None else _certain(_any(map(test, reading)) for reading in readings)
 
     def _test(self, op: Operator, value: Value, match: str) -> Callable[[str], Judgement] | None:
         """What one returned value proves; None where no value can prove anything."""
@@ -142,6 +145,8 @@ class _Hit:
         if isinstance(value, RangeValue) and isinstance(value.start, DateValue | IntervalValue):
             start, end = period_of(value.start, self.now), period_of(value.end, self.now)
             return partial(_date, limits=(start[0], end[1]), op=":")
+        if isinstance(value, TextValue) and match == "extension":
+            return partial(_extension, wanted=fold(value.text), prefix=value.prefix)
         if op != "=":
             return None
         if isinstance(value, TextValue):
@@ -166,14 +171,26 @@ def _any(found: Iterable[Judgement]) -> Judgement:
     return None if None in judgements or not judgements else False
 
 
+def _certain(found: Iterable[Judgement]) -> Judgement:
+    """What every reading of a property's value comes to."""
+    judgements = set(found)
+    return judgements.pop() if len(judgements) == 1 else None
+
+
 def _path(place: Place, op: Operator, value: TextValue) -> Judgement:
+    """An address that is cut off or escaped may be that of another item, so it proves no equality."""
     wanted = place_of(value.text)
     if wanted is None:
         return None
-    under = _at_or_under(place, wanted, part_of_host=not wanted.path and (op != "=" or value.prefix))
-    if op != "=" or value.prefix or under is False:
-        return under
-    return True if place.address.rstrip("/") == wanted.address.rstrip("/") else None
+    part_of_host = not wanted.path and (op != "=" or value.prefix)
+    under = _at_or_under(place, wanted, part_of_host=part_of_host)
+    undecoded = replace(wanted, path=wanted.written)
+    if under is False and _at_or_under(place, undecoded, part_of_host=part_of_host) is False:
+        return False
+    if op != "=" or value.prefix:
+        return under if wanted.plain and place.site_is_plain else None
+    same = place.plain and wanted.plain and place.address.rstrip("/") == wanted.address.rstrip("/")
+    return True if same else None
 
 
 def _at_or_under(place: Place, wanted: Place, *, part_of_host: bool) -> Judgement:
@@ -188,8 +205,13 @@ def _at_or_under(place: Place, wanted: Place, *, part_of_host: bool) -> Judgemen
     root = f"{place.site}/"
     if root.startswith(wanted.path):
         return True if wanted.path.endswith("/") or root == f"{wanted.path}/" else None
-    same_site = wanted.path.startswith(root) if place.site else not wanted.site and not wanted.in_managed_path
-    return None if same_site else False
+    if place.site:
+        return None if wanted.path.startswith(root) else False
+    return False if wanted.below_managed_path and not place.in_managed_path else None
+
+
+def _extension(text: str, wanted: str, prefix: bool) -> Judgement:
+    return fold(text).startswith(wanted) if prefix else fold(text) == wanted
 
 
 def _date(text: str, limits: tuple[int, int], op: Operator) -> Judgement:
@@ -209,7 +231,7 @@ def _date(text: str, limits: tuple[int, int], op: Operator) -> Judgement:
 def _equal_text(text: str, wanted: str, broken: bool) -> Judgement:
     """Whether a returned text is the wanted one. If cut off, it may be; words inside a longer one tell nothing."""
     if fold(text) == fold(wanted):
-        return True
+        return True if not broken or break_words(wanted) == break_words(text) != [] else None
     if text.rstrip().endswith(("…", "...")):
         return None
     if broken:
