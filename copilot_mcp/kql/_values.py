@@ -126,7 +126,7 @@ def _open(known: Property, op: Operator, raw: RawValue, properties: Properties, 
             return plain
         left, dots, right = raw.text.partition("..")
         start, end = _plain_point(left), _plain_point(right)
-        if dots and start is not None and end is not None and type(start) is type(end):
+        if dots and start and end and isinstance(start, DateValue) is isinstance(end, DateValue):
             return _range(known, op, raw, notes)
     return _text(known, op, raw, properties, notes)
 

@@ -174,5 +174,6 @@ def test_connector_conditions_follow_schema_or_literal() -> None:
     assert [one.code for one in hidden.diagnostics] == ["NOT_QUERYABLE"]
     assert _one(loose, now, "opened", "atLeast", "today-1d")[0] == "opened>=2025-06-17"
     assert _one(loose, now, "rank", "between", "1", "3")[0] == "rank:1..3"
+    assert _one(loose, now, "rank", "between", "1", "2.5")[0] == "rank:1..2.5"
     mixed = build(Group(all=(Condition("rank", "between", ("1", "2024-01-01")),)), loose, now=now)
     assert [one.code for one in mixed.diagnostics] == ["OPERATOR_TYPE_MISMATCH"]

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot_mcp.kql import Item, Node, Properties, SchemaProperty, matches, normalise, parse, properties_for
+from copilot_mcp.kql.match import number_of
 from copilot_mcp.kql.printer import to_kql
 from copilot_mcp.kql.tree import (
     AnyValue,
@@ -127,6 +128,10 @@ def numeric_range(pair: tuple[int, int]) -> RangeValue:
     return RangeValue(IntValue(min(pair)), IntValue(max(pair)))
 
 
+def mixed_range(pair: tuple[IntValue | NumberValue, IntValue | NumberValue]) -> RangeValue:
+    return RangeValue(*sorted(pair, key=number_of))
+
+
 def day_range(pair: tuple[DateValue, DateValue]) -> RangeValue:
     return RangeValue(*sorted(pair, key=lambda day: day.text))
 
@@ -154,6 +159,9 @@ def restrictions(names: Names) -> st.SearchStrategy[Restriction]:
     if names.typed:
         ends = st.sampled_from(["today", "yesterday"]).map(IntervalValue)
         kinds.append(st.builds(Restriction, when, ranged, st.builds(RangeValue, ends, dates)))
+    else:
+        points: st.SearchStrategy[IntValue | NumberValue] = decimals.map(NumberValue) | integers.map(IntValue)
+        kinds.append(st.builds(Restriction, number, ranged, st.tuples(points, points).map(mixed_range)))
     if names is SHAREPOINT:
         kinds.extend(_shaped())
     return st.one_of(kinds)
