@@ -5,7 +5,8 @@ import re
 from . import _words as words
 from ._lexemes import Cursor, is_bare_word
 from ._quotes import gather_single_quoted
-from ._repair import meant, meant_list, split_list
+from ._repair import meant, meant_list
+from ._shapes import split_list
 from ._tokens import Token
 from .properties import Property
 from .tree import Node, Not
@@ -15,6 +16,7 @@ _METHODS = re.compile(
 )
 
 _LONGEST_LIST = 64
+_OPENING = "[({'\u2018\u2019"
 
 
 def _property(cursor: Cursor, name: str) -> Property | None:
@@ -55,7 +57,7 @@ def _foreign_value(cursor: Cursor, known: Property | None, word: str, start: int
         return None
     if word == "between":
         return _between(cursor, known, start)
-    text = take_value(cursor)
+    text = _words(cursor) if known is not None and known.kind == "text" else take_value(cursor)
     span = (start, cursor.tokens[cursor.position - 1].end)
     if known is None:
         return None
@@ -63,7 +65,7 @@ def _foreign_value(cursor: Cursor, known: Property | None, word: str, start: int
         present = meant(known, ":", "*", cursor.guess, span)
         return present if word == "ne" else Not(present) if present is not None else None
     if word == "in":
-        return meant_list(known, split_list(text), cursor.guess, span)
+        return meant_list(known, ":", split_list(text), cursor.guess, span)
     return meant(known, word, text, cursor.guess, span)
 
 
@@ -84,6 +86,15 @@ def _bound(cursor: Cursor) -> str:
     first = cursor.peek()
     text = take_value(cursor)
     while first is not None and first.kind == "word" and is_bare_word(cursor):
+        text = f"{text} {take_value(cursor)}"
+    return text
+
+
+def _words(cursor: Cursor) -> str:
+    """Take one value of a text, which may be several words."""
+    first = cursor.peek()
+    text = take_value(cursor)
+    while first is not None and first.kind == "word" and first.text[0] not in _OPENING and is_bare_word(cursor):
         text = f"{text} {take_value(cursor)}"
     return text
 

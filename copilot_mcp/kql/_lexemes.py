@@ -9,7 +9,7 @@ from ._repair import Guess
 from ._tokens import Token
 from .diagnostics import Notes
 from .properties import Properties, Property
-from .tree import Node, Operator, Or, Restriction
+from .tree import And, Node, Not, Operator, Or, Restriction
 
 Kind: TypeAlias = Literal["and", "or", "not", "sign", "open", "close", "operand"]
 
@@ -29,6 +29,11 @@ class Lexeme:
     text: str = ""
     node: Node | None = None
     prop: str | None = None
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether it is a NOT or a minus."""
+        return self.kind == "not" or (self.kind == "sign" and self.text == "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,10 @@ class Cursor:
     def emit(self, kind: Kind, start: int, end: int, text: str = "") -> None:
         """Add an operator or a parenthesis."""
         self.lexemes.append(Lexeme(kind, start, end, text))
+
+    def emit_or(self, start: int, end: int, text: str = "") -> None:
+        """Add an OR; among the values of name<>(…), which is an error, AND was meant."""
+        self.emit("and" if self.group is not None and self.group.op == "<>" else "or", start, end, text)
 
     def operand(self, node: Node | None, start: int, end: int, prop: str | None = None) -> None:
         """Add an operand."""
@@ -156,14 +165,19 @@ def is_bare_word(cursor: Cursor, ahead: int = 0) -> bool:
     return not (cursor.properties.find(text) and not cursor.properties.external and foreign_follows(cursor, ahead + 1))
 
 
-def neighbour(cursor: Cursor, operators: tuple[str, ...]) -> tuple[Property, Restriction] | None:
-    """The restriction before an operator that has just been read, by which a lone value or bound is completed."""
+def neighbour(cursor: Cursor, operators: tuple[str, ...]) -> tuple[Property, Restriction, bool] | None:
+    """The restriction before an operator that has just been read, by which a lone value or bound is completed.
+
+    And whether that restriction leaves out what it names.
+    """
     if len(cursor.lexemes) < 2 or cursor.lexemes[-1].kind not in operators:
         return None
     node = cursor.lexemes[-2].node
-    if isinstance(node, Or):
+    left_out = isinstance(node, Not) or (len(cursor.lexemes) > 2 and cursor.lexemes[-3].leaves_out)
+    node = node.item if isinstance(node, Not) else node
+    if isinstance(node, (And, Or)):
         node = node.items[0]
     if not isinstance(node, Restriction):
         return None
     known = cursor.properties.find(node.property)
-    return None if known is None else (known, node)
+    return None if known is None else (known, node, left_out)

@@ -66,7 +66,7 @@ def _operator(cursor: Cursor, token: Token, kind: str) -> None:
     if kind == "and":
         cursor.emit("and", token.start, token.end, token.text)
     elif kind == "or":
-        cursor.emit("or", token.start, token.end, token.text)
+        cursor.emit_or(token.start, token.end, token.text)
     else:
         cursor.emit("not", token.start, token.end, token.text)
 

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from . import _words as words
 from ._date_repair import meant_dates
+from ._shapes import SHAPES, split_list, strip_quotes, words_shape
 from ._values import number_literal
-from .links import is_link, linked_path
 from .properties import Properties, Property
 from .tree import (
     AnyValue,
@@ -24,6 +24,7 @@ from .tree import (
     Restriction,
     Span,
     TextValue,
+    conjunction,
     disjunction,
     is_guid,
 )
@@ -62,21 +63,9 @@ _OPERATORS: dict[str, Operator] = {
     "le": "<=",
 }
 _CONTAINING = {"eq", "equals", "is", "like", "ilike", "contains", "has", "match", "matches", "includes", "startswith"}
-_MIME = {
-    "application/pdf": "pdf",
-    "application/msword": "doc",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
-    "text/plain": "txt",
-    "text/csv": "csv",
-    "text/html": "html",
-    "text/markdown": "md",
-    "image/png": "png",
-    "image/jpeg": "jpg",
-}
 _SIZE = re.compile(r"([0-9]{1,9})\s*([kmg])i?b?", re.IGNORECASE)
-_HOST = re.compile(r"(?:[A-Za-z0-9-]+\.){1,8}[A-Za-z]{2,}(?:/|$)")
+_AND_OR_NOT = re.compile(r"(?<!\S)(?:AND|OR|NOT|or)(?!\S)")
+_QUOTED_ITEMS = re.compile(r'"[^"]*"(?:\s{0,8}[,;]?\s{0,8}"[^"]*")+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,41 +88,42 @@ def meant(known: Property, typed: str, text: str, guess: Guess, span: Span | Non
     """The restriction that was probably meant, or None."""
     op, bare = meant_operator(known, typed), strip_quotes(text)
     if typed.casefold() == "endswith":
-        return _ending(known, bare, guess, span)
-    if op is None or not bare:
+        return _ending(known, ":", bare, guess, span)
+    if op is None or not bare or _is_negated(known, op, text):
         return None
     if typed.casefold() == "startswith" and not bare.endswith("*"):
         bare += "*"
     if bare == "*":
         return _exists(known, span)
+    if known.kind == "text" and text[0] in "([" and _AND_OR_NOT.search(text):
+        items = split_list(text)
+        return None if _AND_OR_NOT.search(" ".join(items)) else meant_list(known, op, items, guess, span)
     try:
         return _READERS[known.kind](known, op, bare, guess, span)
     except ValueError:
         return None
 
 
-def strip_quotes(text: str) -> str:
-    """The text without the quotes, of any kind, around it, and without an OData type before them."""
-    bare = words.ENCODED_QUOTES.sub('"', text).strip()
-    bare = bare[:-1] if bare.endswith(("';", '";')) else bare
-    bare = re.sub(r"^\[?(?:datetime|datetimeoffset|guid)\]?(?=['\"(])", "", bare, flags=re.IGNORECASE)
-    for opening, closing in (('"', '"'), ("'", "'"), ("\u2018", "\u2019"), ("\u2019", "\u2019"), ("(", ")"), ("'", "")):
-        if len(bare) > 1 and bare.startswith(opening) and bare.endswith(closing):
-            bare = bare[1 : len(bare) - len(closing)].strip()
-    return bare.rstrip("'\u2019") if text.strip()[:1] in words.SINGLE_QUOTES else bare
+def _is_negated(known: Property, op: Operator, text: str) -> bool:
+    """Whether `text` begins with a NOT or a minus: it leaves out what follows, and is no part of the value."""
+    if text.startswith("-"):
+        worded = known.kind == "text" or (known.kind == "open" and op not in words.ORDERING)
+        return worded and number_literal(text) is None
+    first = text.partition(" ")[0]
+    phrase = known.match in ("words", "filename") and op != "<>" and first != text  # Title:Not for release
+    return first == "NOT" or (first.casefold() == "not" and not phrase)
 
 
-def meant_list(known: Property, items: list[str], guess: Guess, span: Span | None = None) -> Node | None:
-    """`name IN (a, b)`: any of the values."""
-    nodes = [meant(known, "eq", item, guess, span) for item in items]
+def meant_list(known: Property, op: Operator, items: list[str], guess: Guess, span: Span | None = None) -> Node | None:
+    """`name IN (a, b)`: any of the values; for <> none of them."""
+    nodes = [meant(known, "ne" if op == "<>" else "eq", item, guess, span) for item in items]
     found = [node for node in nodes if node is not None]
-    return disjunction(found, span) if found and len(found) == len(nodes) else None
+    return joined_values(op, found, span) if found and len(found) == len(nodes) else None
 
 
-def split_list(text: str) -> list[str]:
-    """The items of a list with commas or semicolons; quoted items may hold them."""
-    text = text.removeprefix("@")  # PowerShell's lists are @(a, b)
-    return [item for item in re.findall(r"\"[^\"]*\"|'[^']*'|[^\s,;\"'\[\](){}][^,;\[\](){}]*", text) if item.strip()]
+def joined_values(op: Operator, nodes: list[Node], span: Span | None = None) -> Node:
+    """Several values of one property: OR, but who leaves out one value or another means both."""
+    return conjunction(nodes, span) if op == "<>" else disjunction(nodes, span)
 
 
 def _exists(known: Property, span: Span | None) -> Node | None:
@@ -142,13 +132,15 @@ def _exists(known: Property, span: Span | None) -> Node | None:
     return Restriction(known.name, ":", AnyValue(), span) if known.kind in ("text", "open") else None
 
 
-def _ending(known: Property, text: str, guess: Guess, span: Span | None) -> Node | None:
+def _ending(known: Property, op: Operator, text: str, guess: Guess, span: Span | None) -> Node | None:
     """Suffixes exist for file names only, as their extension."""
     ending = text.lstrip("*%")
     if known.match not in ("filename", "path") or not re.fullmatch(r"\.[A-Za-z0-9]+", ending):
         return None
     extension = guess.properties.find("FileExtension")
-    return None if extension is None else Restriction(extension.name, ":", TextValue(ending[1:]), span)
+    if extension is None:
+        return None
+    return Restriction(extension.name, "<>" if op == "<>" else ":", TextValue(ending[1:]), span)
 
 
 def _text(known: Property, op: Operator, text: str, guess: Guess, span: Span | None) -> Node | None:
@@ -157,11 +149,11 @@ def _text(known: Property, op: Operator, text: str, guess: Guess, span: Span | N
     if text.startswith("{") and known.match != "guid":
         return None
     if known.match == "filename" and text.startswith("*."):
-        return _ending(known, text, guess, span)
-    change = _SHAPES.get(known.match, _words_shape)
-    several = split_list(text.replace(" ", ",")) if known.match in ("extension", "guid") else []
-    if len(several) > 1 and not any(is_guid(part) for part in several):
-        return meant_list(known, several, guess, span)
+        return _ending(known, op, text, guess, span)
+    change = SHAPES.get(known.match, words_shape)
+    several = _several(known, text)
+    if len(several) > 1:
+        return meant_list(known, op, several, guess, span)
     shaped = change(text.strip().rstrip(",;"))
     if shaped is None:
         return None
@@ -169,46 +161,14 @@ def _text(known: Property, op: Operator, text: str, guess: Guess, span: Span | N
     return Restriction(known.name, op, TextValue(body, prefix), span)
 
 
-def _words_shape(text: str) -> str | None:
-    starred = text[:1] in "*%"
-    ends = text.endswith(("*", "%")) and not starred
-    text = text.strip("*%" if starred or ends else "*")
-    for opening, closing in ("[]", "()"):
-        text = text.strip() if opening in text[1:] else text.strip(opening + closing)
-    if text.rstrip("0123456789.")[-1:] in ("^", "~"):
-        text = text.rstrip("0123456789.").rstrip("^~")
-    text = re.sub(r"[\"\x00-\x1f\x7f]", " ", text)
-    cut = re.search(r"[*]", text)
-    if cut:
-        text, ends = text[: cut.start()], True
-    text = " ".join(text.replace("\\ ", " ").rstrip("\\").split())
-    if not text:
-        return None
-    return f"{text}*" if ends else text
-
-
-def _extension_shape(text: str) -> str | None:
-    text = _MIME.get(text.casefold(), text).removeprefix("*").removeprefix("%").lstrip(".")
-    return text if re.fullmatch(r"[A-Za-z0-9_-]+\*?", text) else None
-
-
-def _guid_shape(text: str) -> str | None:
-    found = [part.strip("{} ") for part in text.split(",")]
-    guids = [part for part in found if is_guid(part)]
-    return guids[0] if guids else None
-
-
-def _path_shape(text: str) -> str | None:
-    url = text.rstrip("*%").replace("\\", "/") if "?" not in text else text.replace("\\", "/")
-    if url.startswith("//"):
-        url = url[2:]
-    if is_link(url):
-        return linked_path(url)
-    if not words.URL.match(url):
-        if not _HOST.match(url):
-            return None
-        url = f"https://{url}"
-    return linked_path(url) if is_link(url) else url
+def _several(known: Property, text: str) -> list[str]:
+    """The values of a list: quoted ones of any property, plain ones where no value holds a comma or a blank."""
+    if _QUOTED_ITEMS.fullmatch(text):
+        return split_list(text)
+    if known.match not in ("extension", "guid"):
+        return []
+    found = [part for part in split_list(text.replace(" ", ",")) if part.casefold() not in ("and", "or")]
+    return found if known.match == "extension" or all(map(is_guid, found)) else []
 
 
 def _date(known: Property, op: Operator, text: str, guess: Guess, span: Span | None) -> Node | None:
@@ -273,9 +233,4 @@ _READERS: dict[str, _Reader] = {
     "number": _number,
     "yesno": _boolean,
     "open": _open,
-}
-_SHAPES: dict[str, Callable[[str], str | None]] = {
-    "extension": _extension_shape,
-    "guid": _guid_shape,
-    "path": _path_shape,
 }

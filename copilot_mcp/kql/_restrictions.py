@@ -43,6 +43,8 @@ def read_restriction(cursor: Cursor, token: Token) -> None:
     spaced = following is None or not following.glued
     if following is None or following.kind == "close" or (_is_operator(following) and spaced):
         _no_value(cursor, head, last.end)
+        if following is not None and following.text == "NOT":  # which may begin the value
+            cursor.notes.repairable = False
     elif following.kind == "open":
         _open_group(cursor, head, following, spaced)
     elif following.kind == "quoted":
@@ -125,6 +127,8 @@ def _finish(cursor: Cursor, head: Head, raw: RawValue, spaced: bool) -> None:
         notes.add("RESTRICTION_TOO_LONG", raw.span, f"A restriction may have {RESTRICTION_LIMIT:,} characters.")
         notes.repairable = False
     typed = raw.text
+    if not raw.quoted and typed in ("NOT", "-"):  # what is left out may follow
+        notes.repairable = False
     if not raw.quoted and (value is None or isinstance(value, TextValue)):
         more = _more_words(cursor, head, raw, known, op)
         if more:
@@ -271,4 +275,4 @@ def read_group_value(cursor: Cursor, group: Group, token: Token) -> None:
     cursor.operand(node, *span)
     following = cursor.peek()
     if listed and following is not None and following.kind in ("word", "quoted") and not starts_restriction(cursor):
-        cursor.emit("or", token.end, token.end)
+        cursor.emit_or(token.end, token.end)

@@ -105,13 +105,15 @@ def _closing(text: str, start: int, notes: Notes) -> tuple[int, bool]:
 _FENCE = re.compile(r"```\w*")
 _STAR_AFTER = re.compile(r'"([^"]*)"\*')
 # White space is bounded and words are anchored, so that every pattern stays linear.
-_QUOTED_LIST = re.compile(r'([:=])\s{0,8}("[^"]*"(?:\s{0,8}[,;]\s{0,8}"[^"]*")+)')
+_QUOTED_LIST = re.compile(
+    r'([:=>])\s{0,8}(?P<open>\(\s{0,8})?("[^"]*"(?:\s{0,8}[,;]\s{0,8}"[^"]*")+)(?(open)\s{0,8}\))'
+)
 _BRACKETS = re.compile(r'([:=])\s{0,8}\[((?:[\s,;]|"[^"]*")*)\]')
 _IN_BRACKETS = re.compile(r'\bin\s{0,8}\[((?:[\s,;]|"[^"]*")*)\]', re.IGNORECASE)
 _JSON_NAME = re.compile(r'[{,]?\s{0,8}"([^\W\d]\w*)"\s{0,8}:\s{0,8}(?=["\[])')
 _INNER_QUOTES = re.compile(r'([:=])"([^"]*)"([^"\s():=<>][^":=<>]*)"([^"]*)"(?=[\s)]|$)')
 _NEXT_CLAUSE = re.compile(r"\s(?:AND|OR|and|or)\s{1,8}(?:NOT\s{1,8})?\(?[^\W\d][\w.\-]*[:=<>]")
-_STRAY = re.compile(r'(?<![\w.\-])([^\W\d][\w.\-]*[:=]+)([^\s"():=]+)"([^"]*)"([^\s"()]*)')
+_STRAY = re.compile(r'(?<![\w.\-])([^\W\d][\w.\-]*[:=]+)(?!-|NOT")([^\s"():=]+)"([^"]*)"([^\s"()]*)')
 
 
 def candidates(text: str) -> Iterator[str]:
@@ -123,7 +125,7 @@ def candidates(text: str) -> Iterator[str]:
         named = re.sub(r'(?<=["\]])\s{0,8}\}', "", named)
     listed = _IN_BRACKETS.sub(r"in (\1)", named)
     listed = _BRACKETS.sub(lambda found: f"{found[1]}({_or_list(found[2])})", listed)
-    listed = _QUOTED_LIST.sub(lambda found: f"{found[1]}({_or_list(found[2])})", listed)
+    listed = _QUOTED_LIST.sub(lambda found: f"{found[1]}({_or_list(found[3])})", listed)
     yield listed
     spaced = _spaced(_STAR_AFTER.sub(r'"\1*"', listed))
     yield spaced

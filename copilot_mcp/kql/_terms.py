@@ -3,11 +3,13 @@
 from . import _words as words
 from ._foreign import take_value
 from ._lexemes import Cursor, is_bare_word, neighbour, operator_run
-from ._repair import meant, strip_quotes
+from ._repair import joined_values, meant
+from ._shapes import strip_quotes
 from ._text_values import check_stars
 from ._tokens import Token
 from .tree import And, Node, Not, Or, Restriction, Term, TextValue, conjunction, disjunction
 
+_QUOTES = f'"{words.SINGLE_QUOTES}'
 _FREE_TEXT = "Search words do not belong in the filter; put them into queryString."
 
 
@@ -39,6 +41,9 @@ def another_value(cursor: Cursor, token: Token) -> bool:
     node = meant(before[0], before[1].op, cursor.between(token.start, end), cursor.guess, (token.start, end))
     if node is None:
         return False
+    if before[2] or before[1].op == "<>":  # who leaves out one or another means both
+        cursor.lexemes[-1].kind = "and"
+        node = Not(node) if before[2] else node
     cursor.notes.add("FREE_TEXT", (token.start, end), "A value after OR needs its property again.")
     cursor.operand(node, token.start, end)
     return True
@@ -47,7 +52,9 @@ def another_value(cursor: Cursor, token: Token) -> bool:
 def single_quoted_term(cursor: Cursor, text: str, span: tuple[int, int]) -> None:
     """Add a search phrase that was typed between single quotes; left out where free text is not allowed."""
     if not cursor.notes.allow_free_text:
-        cursor.operand(None, *span)
+        meant_as_value = another_value(cursor, Token("quoted", text, *span, False))
+        if not meant_as_value and not _joins_previous(cursor, text, span):
+            cursor.operand(None, *span)
         return
     try:
         cursor.operand(Term(strip_quotes(text).strip('"'), phrase=True), *span)
@@ -64,8 +71,8 @@ def term(cursor: Cursor, text: str, phrase: bool, span: tuple[int, int]) -> None
         cursor.operand(None, *span)
         return
     fine = check_stars(body, prefix, span, cursor.notes)
-    if phrase and not cursor.notes.allow_free_text and _joins_previous(cursor, text, span):
-        cursor.notes.add("FREE_TEXT", span, "A second quoted value has no property; write the property again.")
+    if not cursor.notes.allow_free_text and _joins_previous(cursor, f'"{text}"' if phrase else text, span):
+        cursor.notes.add("FREE_TEXT", span, "A second value has no property; write the property again.")
         return
     cursor.notes.add("FREE_TEXT", span, _FREE_TEXT, _without_terms)
     if not fine or not cursor.notes.allow_free_text:
@@ -82,19 +89,23 @@ def _word_or_phrase(body: str, prefix: bool, phrase: bool, span: tuple[int, int]
 
 
 def _joins_previous(cursor: Cursor, text: str, span: tuple[int, int]) -> bool:
-    """Whether a quoted string right after a quoted restriction was meant as another of its values."""
+    """Whether a value was meant as another of the restriction before: both are quoted, or a comma is between them."""
     last = cursor.lexemes[-1] if cursor.lexemes else None
     node = last.node if last is not None else None
-    first = node.items[0] if isinstance(node, Or) else node
-    if last is None or node is None or not isinstance(first, Restriction) or not isinstance(first.value, TextValue):
+    inner = node.item if isinstance(node, Not) else node
+    first = inner.items[0] if isinstance(inner, (And, Or)) else inner
+    if last is None or inner is None or not isinstance(first, Restriction) or not isinstance(first.value, TextValue):
         return False
     known = cursor.properties.find(first.property)
-    if known is None or cursor.text[last.end - 1] != '"':
+    ends = cursor.text[last.end - 1]
+    if known is None or not (ends in ",;" or (ends in _QUOTES and text[0] in _QUOTES)):
         return False
     more = meant(known, first.op, text, cursor.guess, span)
     if more is None:
+        cursor.notes.repairable = cursor.notes.repairable and ends not in ",;"
         return False
-    last.node, last.end = disjunction([node, more]), span[1]
+    together = joined_values(first.op, [inner, more])
+    last.node, last.end = Not(together) if isinstance(node, Not) else together, span[1]
     return True
 
 

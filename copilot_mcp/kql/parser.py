@@ -36,6 +36,8 @@ _SPELLING = frozenset(
     {"SPACE_BEFORE_COMPARISON", "SPACE_AFTER_COMPARISON", "UNUSUAL_WHITESPACE", "IMPLICIT_OR", "IMPLICIT_AND"}
     | {"MIXED_AND_OR", "SIGN_OPERATOR", "VALUE_GROUP", "NON_CANONICAL_SPELLING", "UNQUOTED_TEXT"}
 )
+# What says something else than was meant, and so is not offered where the source does not say it without an error.
+_MISLEADING = frozenset({"NEGATED_OR", "CONTRADICTION", "OR_WINDOW"})
 # Told once for a filter, however often they occur.
 _ONCE = frozenset(
     {"PROPERTY_UNVERIFIED", "NON_CANONICAL_SPELLING", "DATE_ONLY_BOUND", "UNUSUAL_WHITESPACE"} | {"UNQUOTED_TEXT"}
@@ -111,7 +113,8 @@ class _Language:
         """A text without errors that `text` probably meant, or None."""
         reading = self.read(text)
         if not reading.notes.failed:
-            return to_kql(reading.tree) if reading.tree is not None else None
+            meant = reading.tree if _MISLEADING.isdisjoint(reading.notes.codes) else None
+            return None if meant is None else to_kql(meant)
         if rounds == 0:
             return None
         if reading.characters_failed:
@@ -123,8 +126,8 @@ class _Language:
         rewritten = _rewritten(reading)
         return None if rewritten == text else self.repaired(rewritten, rounds - 1, characters)
 
-    def improved(self, tree: Node, canonical: str, finding: Finding) -> str | None:
-        """The canonical text with the cause of one warning taken away, or None."""
+    def improved(self, tree: Node, canonical: str, finding: Finding, codes: set[str]) -> str | None:
+        """The canonical text with the cause of one warning taken away, or None; `codes` are those of the text."""
         if finding.rewrite is None and finding.code in _SPELLING:
             return canonical  # the tree has no error, so its canonical text has none
         better = finding.rewrite(tree) if finding.rewrite else None
@@ -133,7 +136,8 @@ class _Language:
         if better is None:
             return None
         text = to_kql(better)
-        return None if self.read(text).notes.failed else text
+        notes = self.read(text).notes
+        return None if notes.failed or not _MISLEADING.isdisjoint(notes.codes - codes) else text
 
 
 def _rewritten(reading: _Reading) -> str:
@@ -171,7 +175,7 @@ def parse(text: str, properties: Properties, *, allow_free_text: bool = False, n
         return Parsed(None, (*told, *map(_told, kept[MAX_SUGGESTIONS:])), None, omitted)
     canonical = to_kql(tree)
     improvable = kept[:MAX_SUGGESTIONS] if len(text) <= REPAIR_LIMIT else []
-    told = [_told(one, language.improved(tree, canonical, one)) for one in improvable]
+    told = [_told(one, language.improved(tree, canonical, one, reading.notes.codes)) for one in improvable]
     return Parsed(tree, (*told, *map(_told, kept[len(improvable) :])), canonical, omitted)
 
 

@@ -7,6 +7,7 @@ import pytest
 from copilot_mcp.kql import Condition, Group, Properties, build, parse, properties_for
 
 SITE = "https://contoso.sharepoint.com/sites"
+GUIDS = ("e2cf7e40-d689-41de-99ee-a423811a253c", "f0ddcc93-d3c0-4993-b5cc-76b0a283e252")
 HABITS: dict[str, str | None] = {
     # OData
     "Author eq 'Megan Bowen'": 'Author:"Megan Bowen"',
@@ -103,8 +104,38 @@ HABITS: dict[str, str | None] = {
     "FileType:pdf docx": 'FileType:"pdf" OR FileType:"docx"',
     "FileType:(pdf, docx)": 'FileType:"pdf" OR FileType:"docx"',
     "FileType:('pdf', 'docx')": 'FileType:"pdf" OR FileType:"docx"',
+    'FileType:("pdf", "docx")': 'FileType:"pdf" OR FileType:"docx"',
+    'Author:("Megan"; "Adele") AND Title:x': '(Author:"Megan" OR Author:"Adele") AND Title:"x"',
+    'Author eq ("Megan", "Adele")': 'Author:"Megan" OR Author:"Adele"',
+    "Author in (Megan OR Adele)": 'Author:"Megan" OR Author:"Adele"',
+    "FileType eq pdf, docx": 'FileType:"pdf" OR FileType:"docx"',
+    "FileType:'pdf' OR 'docx'": 'FileType:"pdf" OR FileType:"docx"',
+    "FileType:'pdf' 'docx'": 'FileType:"pdf" OR FileType:"docx"',
+    f"SiteID:{GUIDS[0]},{GUIDS[1]}": f'SiteID:"{GUIDS[0]}" OR SiteID:"{GUIDS[1]}"',
+    f"SiteID<>{GUIDS[0]}, {GUIDS[1]}": f'SiteID<>"{GUIDS[0]}" AND SiteID<>"{GUIDS[1]}"',
+    f"SiteID:contoso.sharepoint.com,{GUIDS[0]},{GUIDS[1]}": f'SiteID:"{GUIDS[0]}"',
+    f"SiteID:HR,{GUIDS[0]}": None,
     "FileType=(pdf OR docx)": 'FileType="pdf" OR FileType="docx"',
+    # values to leave out
+    "FileType<>pdf,docx": 'FileType<>"pdf" AND FileType<>"docx"',
+    "FileType!=.pdf,.docx": 'FileType<>"pdf" AND FileType<>"docx"',
+    "FileType<>(pdf,docx)": 'FileType<>"pdf" AND FileType<>"docx"',
+    "FileType ne (pdf, docx)": 'FileType<>"pdf" AND FileType<>"docx"',
+    'Author ne ("Megan", "Adele")': 'Author<>"Megan" AND Author<>"Adele"',
+    "FileType<>pdf and docx": 'FileType<>"pdf" AND FileType<>"docx"',
+    "FileType<>pdf OR docx OR txt": 'FileType<>"pdf" AND FileType<>"docx" AND FileType<>"txt"',
+    "FileType ne pdf or docx": 'FileType<>"pdf" AND FileType<>"docx"',
+    'FileType<>"pdf","docx","txt"': 'FileType<>"pdf" AND FileType<>"docx" AND FileType<>"txt"',
+    'FileType<>"pdf" "docx"': 'FileType<>"pdf" AND FileType<>"docx"',
+    "FileType<>(pdf OR docx)": 'FileType<>"pdf" AND FileType<>"docx"',
+    "FileType!=(pdf OR docx)": 'FileType<>"pdf" AND FileType<>"docx"',
+    'FileType -notin "pdf","docx","txt"': 'NOT (FileType:"pdf" OR FileType:"docx" OR FileType:"txt")',
+    "NOT FileType:pdf OR docx": 'NOT FileType:"pdf" AND NOT FileType:"docx"',
+    "-FileType:pdf OR docx": 'NOT FileType:"pdf" AND NOT FileType:"docx"',
+    "Filename<>*.pdf": 'FileExtension<>"pdf"',
+    'Filename ne "*.pdf"': 'FileExtension<>"pdf"',
     "LastModifiedTime:(today OR yesterday)": "LastModifiedTime:today OR LastModifiedTime:yesterday",
+    "Title:Not for release": 'Title:"Not for release"',
     "Title:Research and Development": 'Title:"Research and Development"',
     "Title:Report - 2024": 'Title:"Report - 2024"',
     f"{SITE}/HR/": f'Path:"{SITE}/HR/"',
@@ -207,6 +238,20 @@ GUESSLESS = [
     "Size>big",
     "IsDocument:maybe",
     "(((",
+    "FileType:NOT pdf",
+    "FileType:not pdf",
+    "FileType eq not pdf",
+    "FileType=NOT pdf",
+    "FileType<>NOT pdf",
+    "Author<>not Megan",
+    'Author:NOT "Megan Bowen"',
+    'Author:NOT"Megan"',
+    'Author:-"Megan"',
+    "Author:- Megan",
+    "Author: NOT Megan",
+    'FileType:("pdf" "docx"',
+    'FileType:pdf AND FileType:docx AND Author: "Megan"',
+    "(Size>=3 OR Size<=5) AND Author: Megan",
 ]
 
 
