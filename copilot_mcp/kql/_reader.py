@@ -197,6 +197,9 @@ def _bare_word(cursor: Cursor, token: Token) -> None:
         notes.add("SINGLE_QUOTES", span, 'Single quotes do not quote; use ".')
         end = gather_single_quoted(cursor, text) or token.end
         single_quoted_term(cursor, cursor.text[token.start : end], (token.start, end))
+    elif not notes.allow_free_text and not text.strip(",;") and cursor.lexemes and cursor.lexemes[-1].kind == "operand":
+        notes.add("FREE_TEXT", span, "There are no comma lists; write each restriction, with OR or AND between.")
+        cursor.lexemes[-1].end = token.end  # what follows is told by the comma that it goes on with the list
     elif text.endswith("\\"):
         notes.add("TRAILING_BACKSLASH", span, "A word cannot end in a backslash; drop it.")
         cursor.operand(None, *span)

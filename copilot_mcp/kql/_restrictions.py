@@ -256,6 +256,11 @@ def read_group_value(cursor: Cursor, group: Group, token: Token) -> None:
         cursor.notes.add("PAREN_IN_VALUE", (token.start, end), "A parenthesis touches an unquoted value; quote it.")
         cursor.unreadable(token.start, end)
         return
+    if token.kind == "word" and not token.text.strip(",;"):
+        check_form("words", raw, cursor.notes)
+        if _another_follows(cursor) and cursor.lexemes[-1].kind == "operand":
+            cursor.emit_or(*span)
+        return
     if group.known is None:
         check_form("words", raw, cursor.notes)
         cursor.unreadable(*span)
@@ -273,6 +278,11 @@ def read_group_value(cursor: Cursor, group: Group, token: Token) -> None:
         cursor.unreadable(*span)
         return
     cursor.operand(node, *span)
-    following = cursor.peek()
-    if listed and following is not None and following.kind in ("word", "quoted") and not starts_restriction(cursor):
+    if listed and _another_follows(cursor):
         cursor.emit_or(token.end, token.end)
+
+
+def _another_follows(cursor: Cursor) -> bool:
+    """Whether a value comes next in a list."""
+    following = cursor.peek()
+    return following is not None and following.kind in ("word", "quoted") and not starts_restriction(cursor)

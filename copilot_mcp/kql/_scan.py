@@ -171,7 +171,8 @@ def _spaced(text: str) -> str:
     pieces = re.split(r'("[^"]*")', text)
     for index in range(2, len(pieces), 2):
         if pieces[index] and not pieces[index][0].isspace() and pieces[index][0] not in "()":
-            pieces[index] = " " + pieces[index].lstrip(",;")
+            rest = pieces[index].lstrip(",;")
+            pieces[index] = f" , {rest}" if rest != pieces[index] else f" {rest}"
     return "".join(pieces)
 
 
