@@ -6,7 +6,7 @@ from datetime import datetime
 
 from . import _words as words
 from ._date_repair import meant_time
-from ._dates import canonical_date, is_relative, keyword, keyword_days, relative_days, utc
+from ._dates import canonical_date, is_lasting, is_relative, keyword, relative_period
 from ._text_values import check_text
 from ._values import RawValue, is_braced_guid, read_value
 from .diagnostics import Finding, Notes
@@ -159,14 +159,17 @@ class Converter:
         return DateValue(literal)
 
     def _relative(self, op: Operator, value: str) -> str | None:
-        """The date a relative wording means as a bound: the end of a period for > and <=, else its start."""
-        name = keyword(value)
-        days = keyword_days(name, utc(self._now).date()) if name else relative_days(value, self._now)
-        if days is None:
+        """The literal a relative wording means as a bound: the end of a period for > and <=, else its start.
+
+        `last 30 days` has no end but now, so its start is its bound.
+        """
+        period = relative_period(value, self._now)
+        if period is None:
             return None
-        if days[0] != days[1] and op not in words.ORDERING:
-            return None
-        return days[1 if op in (">", "<=") else 0].isoformat()
+        first, last = period
+        if op not in words.ORDERING:
+            return first[:10] if first == last else None
+        return last if op in (">", "<=") and not is_lasting(value) else first
 
     def _boolean(self, value: str) -> Value:
         truth = _BOOLEANS.get(value.casefold())

@@ -5,7 +5,7 @@ from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 
 from . import _words as words
-from ._dates import canonical_date, keyword, literal_period, relative_days, utc
+from ._dates import canonical_date, is_lasting, keyword, literal_period, relative_period, utc
 from .printer import value_to_kql
 from .tree import DateValue, IntervalValue, Node, Operator, RangeValue, Restriction, Span, replace, walk
 
@@ -41,10 +41,12 @@ def meant_dates(name: str, op: Operator, text: str, now: datetime | None, span: 
     if period is None:
         return None
     first, last = period
-    if first == last:
-        return Restriction(name, op, DateValue(first), span)
     if op in words.ORDERING:
-        return Restriction(name, op, DateValue(last if op in (">", "<=") else first), span)
+        ends = op in (">", "<=") and not is_lasting(text)
+        return Restriction(name, op, DateValue(last if ends else first), span)
+    if first == last:  # a moment reckoned from now means its day, where nothing is before or after it
+        exact = canonical_date(text) or meant_time(text)
+        return Restriction(name, op, DateValue(first if exact else first[:10]), span)
     if op == "<>":
         return None
     if now is not None and not folded and last == utc(now).date().isoformat():  # up to now
@@ -62,9 +64,9 @@ def meant_period(text: str, now: datetime | None, month_first: bool | None = Non
     if literal:
         return literal, literal
     if now is not None:
-        days = relative_days(text, now)
-        if days:
-            return days[0].isoformat(), days[1].isoformat()
+        period = relative_period(text, now)
+        if period:
+            return period
     return _month_or_year(text)
 
 

@@ -123,46 +123,67 @@ def is_relative(text: str) -> bool:
     return _RELATIVE_START.match(" ".join(text.casefold().split())) is not None
 
 
-def relative_days(text: str, now: datetime) -> tuple[date, date] | None:
-    """First and last day that a relative wording means, or None when it cannot be told.
+def relative_period(text: str, now: datetime) -> tuple[str, str] | None:
+    """First and last literal that a relative wording means, or None when it cannot be told.
 
-    `today-7d` and `3 weeks ago` mean one day; `last 7 days` means that day until today.
+    `today-7d` and `3 weeks ago` mean one day, `now` and `now-36h` one moment, each twice; `last 7 days` means that day
+    until today.
     """
-    today = utc(now).date()
-    folded = " ".join(text.casefold().strip("{}@ ").split())
+    now = utc(now)
+    folded = _folded(text)
     if folded in {*KEYWORDS, "last week", "tomorrow"}:
-        return keyword_days(folded, today)
+        first, last = keyword_days(folded, now.date())
+        return first.isoformat(), last.isoformat()
     if folded in {"now", "now()", "utcnow()", "getdate()"}:
-        return today, today
+        return (_moment(now),) * 2
+    since = _shift(folded, now)
+    return None if since is None else (since, now.date().isoformat() if is_lasting(text) else since)
+
+
+def is_lasting(text: str) -> bool:
+    """Whether the wording means a number of units until now: `last 30 days` is bounded by its first day alone."""
+    return _LAST.fullmatch(_folded(text)) is not None
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().strip("{}@ ").split())
+
+
+def _shift(folded: str, now: datetime) -> str | None:
+    """The day or, for hours, the moment that lies a number of units before or after now."""
     for pattern in (_SHIFT, _BARE_SHIFT):
         found = pattern.fullmatch(folded)
         if found:
-            return _twice(shifted(today, int(found[2]) * (1 if found[1] == "+" else -1), found[3]))
+            start = now.replace(hour=0, minute=0, second=0) if folded.startswith("today") else now
+            return shifted(start, int(found[2]) * (1 if found[1] == "+" else -1), found[3])
     found = _ADDED.fullmatch(folded)
     if found:
-        return _twice(shifted(today, int(f"{found[2]}{found[3]}"), found[1]))
-    for pattern in (_AGO, _DURATION):
+        return shifted(now, int(f"{found[2]}{found[3]}"), found[1])
+    for pattern in (_AGO, _DURATION, _LAST):
         found = pattern.fullmatch(folded)
         if found:
-            return _twice(shifted(today, -int(found[1]), found[2]))
-    found = _LAST.fullmatch(folded)
-    first = shifted(today, -int(found[1]), found[2]) if found else None
-    return None if first is None else (first, today)
+            return shifted(now, -int(found[1]), found[2])
+    return None
 
 
-def _twice(day: date | None) -> tuple[date, date] | None:
-    return None if day is None else (day, day)
+def _moment(moment: datetime) -> str:
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
-def shifted(day: date, count: int, unit: str) -> date | None:
-    """`day` moved by `count` units; months and years keep the day where the month has it, else its last day."""
-    short = _UNITS.get(unit)
+def shifted(now: datetime, count: int, unit: str) -> str | None:
+    """The day `count` units from `now`, for hours the moment.
+
+    Months and years keep the day where the month has it, else its last day.
+    """
+    short, day = _UNITS.get(unit), now.date()
     try:
+        if short == "h":
+            return _moment(now + timedelta(hours=count))
         if short in ("m", "y"):
             months = day.year * 12 + day.month - 1 + count * (12 if short == "y" else 1)
             year, month = divmod(months, 12)
-            return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
-        spans = {"d": timedelta(days=count), "w": timedelta(weeks=count), "h": timedelta(hours=count)}
-        return day + spans[short] if short in spans else None
+            return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1])).isoformat()
+        spans = {"d": timedelta(days=count), "w": timedelta(weeks=count)}
+        return (day + spans[short]).isoformat() if short in spans else None
     except (ValueError, OverflowError):
         return None

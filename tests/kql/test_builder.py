@@ -51,6 +51,18 @@ REPAIRED = [
     (("LastModifiedTime", "atLeast", "yesterday"), "LastModifiedTime>=2025-06-17", "yesterday became 2025-06-17"),
     (("LastModifiedTime", "atMost", "last month"), "LastModifiedTime<=2025-05-31", "last month became 2025-05-31"),
     (("LastModifiedTime", "lessThan", "this year"), "LastModifiedTime<2025-01-01", "this year became 2025-01-01"),
+    (("LastModifiedTime", "atMost", "last 7 days"), "LastModifiedTime<=2025-06-11", "last 7 days became 2025-06-11"),
+    (
+        ("LastModifiedTime", "greaterThan", "last 30 days"),
+        "LastModifiedTime>2025-05-19",
+        "last 30 days became 2025-05-19",
+    ),
+    (
+        ("LastModifiedTime", "atMost", "now-1h"),
+        "LastModifiedTime<=2025-06-18T11:00:00Z",
+        "now-1h became 2025-06-18T11:00:00Z",
+    ),
+    (("LastModifiedTime", "equals", "now-1h"), "LastModifiedTime=2025-06-18", "now-1h became 2025-06-18"),
     (
         ("LastModifiedTime", "greaterThan", "2024-07-22T10:00:00+02:00"),
         "LastModifiedTime>2024-07-22T08:00:00Z",
