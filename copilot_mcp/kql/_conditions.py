@@ -8,7 +8,7 @@ from . import _words as words
 from ._date_repair import meant_time
 from ._dates import canonical_date, is_lasting, is_relative, keyword, relative_period
 from ._text_values import check_text
-from ._values import RawValue, is_braced_guid, read_value
+from ._values import RawValue, is_braced_guid, is_reversed, read_value
 from .diagnostics import Finding, Notes
 from .links import AddressError, is_link, linked_path
 from .names import Names
@@ -109,7 +109,9 @@ class Converter:
         try:
             value = RangeValue(start, end)
         except ValueError as problem:
-            raise BadConditionError("OPERATOR_TYPE_MISMATCH", str(problem)) from problem
+            raise BadConditionError("OPERATOR_TYPE_MISMATCH", str(problem).rstrip(".")) from problem
+        if is_reversed(start, end):
+            raise BadConditionError("RANGE_REVERSED", "the range ends before it begins; swap the two values")
         return Restriction(self._known.name, ":", value)
 
     def _one(self, operator: str, value: str) -> Node:

@@ -4,7 +4,7 @@ Whatever was repaired on the way is reported. The text is read again and must gi
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypeAlias, get_args
 
@@ -74,6 +74,7 @@ class Built:
 
 
 _NO_NAMES = Names()
+_SHOWN = 80  # characters of the built text in a message
 
 
 def build(group: Group, properties: Properties, *, now: datetime, names: Names = _NO_NAMES) -> Built:
@@ -90,10 +91,17 @@ def build(group: Group, properties: Properties, *, now: datetime, names: Names =
     text = to_kql(tree)
     parsed = parse(text, properties, now=now)
     if parsed.tree != tree:
-        found = tuple(one for one in parsed.diagnostics if one.severity == "error")
+        found = tuple(_placeless(one, text) for one in parsed.diagnostics if one.severity == "error")
         return Built(None, None, tuple(builder.repairs), found or (_unreadable(),))
     shown = tuple(one for one in parsed.diagnostics if one.severity == "warning")
     return Built(tree, text, tuple(builder.repairs), shown)
+
+
+def _placeless(found: Diagnostic, text: str) -> Diagnostic:
+    """An error of the text that was built, which nobody gets to see: it names what it is about."""
+    about = text[found.start : found.end]
+    about = about if len(about) <= _SHOWN else f"{about[:_SHOWN]}…"
+    return replace(found, message=f"{about}: {found.message}" if about else found.message, start=0, end=0)
 
 
 def _unreadable() -> Diagnostic:

@@ -196,9 +196,9 @@ def render(result: BuildFilterResult) -> str:
     lines.append(result.explanation)
     lines += [f"- repaired: {repair}" for repair in result.repairs]
     for found in result.diagnostics:
-        place = f"{found.start}-{found.end}"
+        place = f" at {found.start}-{found.end}" if found.end > found.start else ""
         remedy = f" Write: {code_span(found.suggestion)}" if found.suggestion else ""
-        lines.append(f"- {found.severity} {found.code} at {place}: {found.message}{remedy}")
+        lines.append(f"- {found.severity} {found.code}{place}: {found.message}{remedy}")
     return "\n".join(lines)
 
 

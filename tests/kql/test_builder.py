@@ -147,6 +147,27 @@ def test_groups_nest(site: Properties, now: datetime) -> None:
     )
 
 
+PLACELESS = [
+    (
+        [("Size", "between", "5", "1")],
+        "all[0] (Size between): the range ends before it begins; swap the two values.",
+    ),
+    (
+        [("Size", "atLeast", "5"), ("Size", "atMost", "3")],
+        "Size>=5 AND Size<=3: The bounds on Size leave nothing between them; swap them.",
+    ),
+    ([("Title", "contains", "x" * 2050)], f'Title:"{"x" * 73}…: A restriction may have 2,048 characters.'),
+]
+
+
+@pytest.mark.parametrize(("asked", "message"), PLACELESS)
+def test_an_error_names_its_condition_and_points_into_no_text(
+    asked: list[tuple[str, ...]], message: str, site: Properties, now: datetime
+) -> None:
+    built = build(Group(all=[Condition(name, op, values) for name, op, *values in asked]), site, now=now)
+    assert [(one.message, one.start, one.end) for one in built.diagnostics] == [(message, 0, 0)]
+
+
 def test_every_wrong_condition_is_named_by_its_place(site: Properties, now: datetime) -> None:
     group = Group(all=(Group(none=(Condition("Blue", "equals", ("x",)),)),), any=(Condition("Size", "equals", ("x",)),))
     messages = [one.message for one in build(group, site, now=now).diagnostics]

@@ -172,6 +172,7 @@ def test_whatever_is_built_is_read_back(asked: list[Condition], properties: Prop
     built = build(Group(all=asked), properties, now=NOW)
     if built.tree is None:
         assert built.text is None
+        assert {(one.start, one.end) for one in built.diagnostics} == {(0, 0)}
         assert {one.severity for one in built.diagnostics} == {"error"}
         return
     parsed = parse(str(built.text), properties)

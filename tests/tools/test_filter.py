@@ -71,6 +71,13 @@ async def test_each_property_and_operator_becomes_kql(
     assert result["tenant"] == "simulated tenant"
 
 
+async def test_an_error_of_a_condition_points_into_no_text(client: Client) -> None:
+    text, result = await build(client, all=[condition("LastModifiedTime", "between", "2025-01-02", "2025-01-01")])
+    assert (result["valid"], result["filterExpression"]) == (False, None)
+    message = "all[0] (LastModifiedTime between): the range ends before it begins; swap the two values."
+    assert f"- error RANGE_REVERSED: {message}" in text
+
+
 async def test_all_any_and_none_are_joined(client: Client) -> None:
     _, result = await build(
         client,
