@@ -1,6 +1,5 @@
 """One typed condition to restrictions: values converted by the property's type, every repair told."""
 
-import re
 from collections.abc import Callable
 from datetime import datetime
 
@@ -10,7 +9,7 @@ from ._dates import canonical_date, is_lasting, is_relative, keyword, relative_p
 from ._text_values import check_text
 from ._values import RawValue, is_braced_guid, is_reversed, read_value
 from .diagnostics import Finding, Notes
-from .links import AddressError, is_link, linked_path
+from .links import AddressError, is_link, lacks_slash, linked_path
 from .names import Names
 from .properties import Properties, Property
 from .tree import (
@@ -41,7 +40,6 @@ SYMBOLS: dict[str, Operator] = {
 }
 _NOWHERE = (0, 0)
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_FILE = re.compile(r"\.[A-Za-z0-9]{1,5}")
 
 
 class BadConditionError(Exception):
@@ -215,9 +213,7 @@ class Converter:
         elif self._known.match == "path" and is_link(text):
             shaped = _resolved(text)
         elif self._known.match == "path" and op == ":" and not prefix and words.URL.match(text):
-            last = text.split("/", 3)[3].rsplit("/", 1)[-1] if text.count("/") > 2 else ""
-            is_folder = not text.endswith("/") and not _FILE.search(last[-6:])
-            shaped = f"{text}/" if is_folder else text
+            shaped = f"{text}/" if lacks_slash(text) else text
         if shaped != text:
             self._repaired(f"{text} became {shaped}")
         return shaped

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from . import _words as words
 from .diagnostics import Notes, Rewrite
-from .links import AddressError, is_link, linked_path
+from .links import AddressError, is_link, lacks_slash, linked_path
 from .properties import Properties, Property
 from .tree import Node, Not, Operator, Restriction, Span, TextValue, disjunction, replace, walk
 
@@ -25,7 +25,6 @@ FRIENDLY_TYPES = {
 }
 PLURALS = frozenset({"document", "spreadsheet", "presentation", "image", "video", "page"})
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
-_FILE = re.compile(r".*\.[A-Za-z0-9]{1,5}", re.DOTALL)
 _EXTENSION = re.compile(r"[A-Za-z0-9_-]+")
 _HEX = re.compile(r"[0-9A-Fa-f-]+")
 
@@ -214,7 +213,7 @@ def _path_warnings(op: Operator, url: str, prefix: bool, span: Span, properties:
         notes.add("PATH_NOT_EQUAL", span, "<> leaves out this one URL only; for a folder write NOT Path:.", change)
     if properties.data_source == "sharePointEmbedded":
         return  # its addresses follow a template: form only
-    if op == ":" and not prefix and _needs_slash(url):
+    if op == ":" and not prefix and lacks_slash(url):
         change = swap(span, lambda node: with_text(node, url + "/"))
         message = "Without a final / siblings match too: …/HR1 also matches …/HR10."
         notes.add("PATH_NO_TRAILING_SLASH", span, message, change)
@@ -222,10 +221,3 @@ def _path_warnings(op: Operator, url: str, prefix: bool, span: Span, properties:
     wrong = "-my.sharepoint" not in host if properties.data_source == "oneDriveBusiness" else "-my.sharepoint" in host
     if ".sharepoint" in host and wrong:
         notes.add("DATASOURCE_PATH_MISMATCH", span, f"This host is not searched by {properties.data_source}.")
-
-
-def _needs_slash(url: str) -> bool:
-    rest = url.split("/", 3)[3:]
-    if not rest:
-        return True
-    return not (rest[0] == "" or rest[0].endswith("/") or _FILE.fullmatch(rest[0].rsplit("/", 1)[-1]))

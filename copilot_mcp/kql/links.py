@@ -8,7 +8,7 @@ The words of `AddressError` go on after the name of an argument or property.
 import re
 from urllib.parse import parse_qs, quote, unquote
 
-__all__ = ["MAX_ADDRESS_CHARACTERS", "AddressError", "direct_address", "is_link", "linked_path"]
+__all__ = ["MAX_ADDRESS_CHARACTERS", "AddressError", "direct_address", "is_link", "lacks_slash", "linked_path"]
 
 MAX_ADDRESS_CHARACTERS = 4_000
 """Sharing links carry long queries; SharePoint's own paths end at 400 characters."""
@@ -54,9 +54,13 @@ def linked_path(given: str) -> str:
         AddressError: As for `direct_address`.
     """
     url = unquote(direct_address(re.sub(r"^http://", "https://", given.strip(), flags=re.IGNORECASE)))
-    name = url.split("/", 3)[3:]
-    is_file = name and _FILE.fullmatch(name[0].rsplit("/", 1)[-1])
-    return url if url.endswith("/") or is_file else f"{url}/"
+    return f"{url}/" if lacks_slash(url) else url
+
+
+def lacks_slash(url: str) -> bool:
+    """Whether it seems to be a folder without its final slash: no dot and one to five letters or digits end it."""
+    path = url.split("/", 3)[3:]
+    return not path or not (path[0] == "" or path[0].endswith("/") or _FILE.fullmatch(path[0].rsplit("/", 1)[-1]))
 
 
 def direct_address(given: str) -> str:

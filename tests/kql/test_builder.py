@@ -77,6 +77,16 @@ REPAIRED = [
     (("FileType", "equals", ".PDF"), 'FileType="pdf"', ".PDF became pdf"),
     (("SiteID", "equals", f"{{{GUID}}}"), f'SiteID="{GUID}"', f"{{{GUID}}} became {GUID}"),
     (("Path", "contains", f"{SITE}/HR"), f'Path:"{SITE}/HR/"', f"{SITE}/HR became {SITE}/HR/"),
+    (
+        ("Path", "contains", f"{SITE}/HR/v1.2-a"),
+        f'Path:"{SITE}/HR/v1.2-a/"',
+        f"{SITE}/HR/v1.2-a became {SITE}/HR/v1.2-a/",
+    ),
+    (
+        ("Path", "contains", f"{SITE}/HR/A.B Co"),
+        f'Path:"{SITE}/HR/A.B Co/"',
+        f"{SITE}/HR/A.B Co became {SITE}/HR/A.B Co/",
+    ),
     (("Path", "startsWith", f"{SITE}/HR"), f'Path:"{SITE}/HR/"', f"{SITE}/HR became {SITE}/HR/"),
     (
         ("Path", "contains", "https://contoso.sharepoint.com"),
