@@ -9,7 +9,7 @@ from ._dates import canonical_date, is_lasting, is_relative, keyword, relative_p
 from ._text_values import check_text
 from ._values import RawValue, is_braced_guid, is_reversed, read_value
 from .diagnostics import Finding, Notes
-from .links import AddressError, is_link, lacks_slash, linked_path
+from .links import AddressError, is_link, lacks_slash, linked_path, unescaped
 from .names import Names
 from .properties import Properties, Property
 from .tree import (
@@ -212,8 +212,9 @@ class Converter:
             shaped = text[1:-1]
         elif self._known.match == "path" and is_link(text):
             shaped = _resolved(text)
-        elif self._known.match == "path" and op == ":" and not prefix and words.URL.match(text):
-            shaped = f"{text}/" if lacks_slash(text) else text
+        elif self._known.match == "path" and words.URL.match(text):
+            shaped = unescaped(text)
+            shaped = f"{shaped}/" if op == ":" and lacks_slash(shaped) else shaped
         if shaped != text:
             self._repaired(f"{text} became {shaped}")
         return shaped

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable
-from urllib.parse import unquote
 
 from . import _words as words
 from .diagnostics import Notes, Rewrite
-from .links import AddressError, is_link, lacks_slash, linked_path
+from .links import AddressError, is_link, lacks_slash, linked_path, unescaped
 from .properties import Properties, Property
 from .tree import Node, Not, Operator, Restriction, Span, TextValue, disjunction, replace, walk
 
@@ -200,8 +199,9 @@ def _path_warnings(op: Operator, url: str, prefix: bool, span: Span, properties:
         change = swap(span, lambda node: with_text(node, "https" + url[4:], prefix))
         notes.add("PATH_NOT_HTTPS", span, "Paths are indexed with https://.", change)
     if _ESCAPE.search(url):
-        change = swap(span, lambda node: with_text(node, unquote(url), prefix))
-        notes.add("PATH_PERCENT_ENCODED", span, "Paths are indexed with plain spaces and letters, not %20.", change)
+        plain = unescaped(url)
+        decode = swap(span, lambda node: with_text(node, plain, prefix)) if plain != url else None
+        notes.add("PATH_PERCENT_ENCODED", span, "Paths are indexed with plain spaces and letters, not %20.", decode)
     if prefix:
         change = swap(span, lambda node: with_text(node, url))
         notes.add(

@@ -8,7 +8,15 @@ The words of `AddressError` go on after the name of an argument or property.
 import re
 from urllib.parse import parse_qs, quote, unquote
 
-__all__ = ["MAX_ADDRESS_CHARACTERS", "AddressError", "direct_address", "is_link", "lacks_slash", "linked_path"]
+__all__ = [
+    "MAX_ADDRESS_CHARACTERS",
+    "AddressError",
+    "direct_address",
+    "is_link",
+    "lacks_slash",
+    "linked_path",
+    "unescaped",
+]
 
 MAX_ADDRESS_CHARACTERS = 4_000
 """Sharing links carry long queries; SharePoint's own paths end at 400 characters."""
@@ -55,6 +63,14 @@ def linked_path(given: str) -> str:
     """
     url = unquote(direct_address(re.sub(r"^http://", "https://", given.strip(), flags=re.IGNORECASE)))
     return f"{url}/" if lacks_slash(url) else url
+
+
+def unescaped(url: str) -> str:
+    """The address as the index writes it, with a space for %20; as it is where its escapes are not UTF-8."""
+    try:
+        return unquote(url, errors="strict")
+    except UnicodeDecodeError:
+        return url
 
 
 def lacks_slash(url: str) -> bool:

@@ -34,6 +34,8 @@ PLAIN = [
     (("Title", "hasValue"), "Title:*"),
     (("Path", "contains", f"{SITE}/HR/a.docx"), f'Path:"{SITE}/HR/a.docx"'),
     (("Path", "equals", f"{SITE}/HR"), f'Path="{SITE}/HR"'),
+    (("Path", "contains", f"{SITE}/HR/caf%E9/"), f'Path:"{SITE}/HR/caf%E9/"'),
+    (("Path", "contains", f"{SITE}/HR/100%.docx"), f'Path:"{SITE}/HR/100%.docx"'),
     (("Path", "startsWith", f"{SITE}/HR/"), f'Path:"{SITE}/HR/"'),
 ]
 
@@ -87,6 +89,12 @@ REPAIRED = [
         f'Path:"{SITE}/HR/A.B Co/"',
         f"{SITE}/HR/A.B Co became {SITE}/HR/A.B Co/",
     ),
+    (("Path", "contains", f"{SITE}/HR/a%20b"), f'Path:"{SITE}/HR/a b/"', f"{SITE}/HR/a%20b became {SITE}/HR/a b/"),
+    (
+        ("Path", "equals", f"{SITE}/HR/caf%C3%A9.docx"),
+        f'Path="{SITE}/HR/caf\u00e9.docx"',
+        f"{SITE}/HR/caf%C3%A9.docx became {SITE}/HR/caf\u00e9.docx",
+    ),
     (("Path", "startsWith", f"{SITE}/HR"), f'Path:"{SITE}/HR/"', f"{SITE}/HR became {SITE}/HR/"),
     (
         ("Path", "contains", "https://contoso.sharepoint.com"),
@@ -126,6 +134,8 @@ REFUSED = [
     (("LastModifiedTime", "equals", "last 7 days"), "RELATIVE_DATE_UNSUPPORTED", "today-30d"),
     (("Title", "contains", 'say "hi" now'), "UNREPRESENTABLE_VALUE", "say hi now"),
     (("Title", "contains", "bud*"), "UNREPRESENTABLE_VALUE", "startsWith"),
+    (("Path", "contains", f"{SITE}/a%00b/"), "UNREPRESENTABLE_VALUE", "control character"),
+    (("Path", "contains", f"{SITE}/a%22b/"), "UNREPRESENTABLE_VALUE", "double quote"),
     (("Path", "contains", "https://a/\x00"), "UNREPRESENTABLE_VALUE", "control character"),
     (("SiteID", "equals", "HR"), "BAD_GUID", "not a name"),
     (("Path", "contains", "/sites/HR"), "PATH_NO_SCHEME", "https://"),

@@ -159,12 +159,13 @@ def test_built_text_says_what_was_asked_or_nothing_is_built(group: Group) -> Non
 NAMES = ["Title", "FileType", "Path", "SiteID", "LastModifiedTime", "Size", "IsDocument", "Colour", "a b"]
 OPERATORS = [*SYMBOLS, "lessThan", "atMost", "greaterThan", "atLeast", "between", "hasValue", "like"]
 typed = st.sampled_from(["2024-01-01", "today-3d", "2024-01-01T08:00", "pdf", "5", "true", "https://a.test/x"])
+folders = st.sampled_from(["https://a.test/v1.2-a", "https://a.test/A.B Co", "https://a.test/a%20b", "https://a.test"])
 mixed = st.builds(
     Condition, st.sampled_from(NAMES), st.sampled_from(OPERATORS), st.lists(values | typed | typed, max_size=3)
 )
 likely = st.builds(
     Condition, st.sampled_from(NAMES), st.sampled_from(OPERATORS[:8]), st.lists(typed, min_size=1, max_size=1)
-)
+) | st.builds(Condition, st.just("Path"), st.sampled_from(["contains", "startsWith"]), st.lists(folders, min_size=1))
 
 
 @given(st.lists(mixed | likely, min_size=1, max_size=2), st.sampled_from(SOURCES))
@@ -177,6 +178,7 @@ def test_whatever_is_built_is_read_back(asked: list[Condition], properties: Prop
         return
     parsed = parse(str(built.text), properties)
     assert (parsed.tree, parsed.canonical) == (built.tree, built.text)
+    assert not {one.code for one in built.diagnostics} & {"PATH_NO_TRAILING_SLASH", "PATH_PERCENT_ENCODED"}
     assert {node.property for node in walk(built.tree) if isinstance(node, Restriction)} == {
         one.property for one in asked
     }

@@ -219,6 +219,8 @@ HABITS: dict[str, str | None] = {
     'Title:"%VPN%"': 'Title:"VPN"',
     f'Path<>"{SITE}/HR"': f'NOT Path:"{SITE}/HR/"',
     f'Path:"{SITE}/HR*"': f'Path:"{SITE}/HR"',
+    f'Path:"{SITE}/a%20b/"': f'Path:"{SITE}/a b/"',
+    f'Path:"{SITE}/caf%E9/"': None,
     f'Path:"{SITE}/HR"': f'Path:"{SITE}/HR/"',
     'Filename:"HR/a.docx"': 'Filename:"a.docx"',
     "CreatedBy:Megan": 'Author:"Megan"',
