@@ -1,5 +1,6 @@
 """One typed condition to restrictions: values converted by the property's type, every repair told."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 
@@ -39,6 +40,7 @@ SYMBOLS: dict[str, Operator] = {
     "atLeast": ">=",
 }
 _NOWHERE = (0, 0)
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:_[0-9]{3})+(?:\.[0-9]+)?")
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -131,11 +133,14 @@ class Converter:
         if self._known.kind == "yesno":
             return self._boolean(value.strip())
         if self._known.kind in ("integer", "number") or (self._known.kind == "open" and op in words.ORDERING):
-            return self._checked(op, value.strip().replace("_", ""))
+            return self._number(op, value.strip())
         return self._text(op, value, prefix)
 
-    def _checked(self, op: Operator, value: str) -> Value:
-        """Read as the parser would; its first error is the condition's."""
+    def _number(self, op: Operator, typed: str) -> Value:
+        """Read as the parser would; its first error is the condition's. Underlines may group the digits."""
+        value = typed.replace("_", "") if _GROUPED.fullmatch(typed) else typed
+        if value != typed:
+            self._repaired(f"{typed} became {value}")
         notes = Notes()
         found = read_value(self._known, op, RawValue(value, False, _NOWHERE), self._properties, notes)
         if found is None:

@@ -101,6 +101,9 @@ REPAIRED = [
         'Path:"https://contoso.sharepoint.com/"',
         "https://contoso.sharepoint.com became https://contoso.sharepoint.com/",
     ),
+    (("Size", "equals", "1_000"), "Size=1000", "1_000 became 1000"),
+    (("Size", "atLeast", "-12_000_000"), "Size>=-12000000", "-12_000_000 became -12000000"),
+    (("RefinableDouble00", "atMost", "1_000.5"), "RefinableDouble00<=1000.5", "1_000.5 became 1000.5"),
     (("IsDocument", "equals", "yes"), "IsDocument=true", "yes became true"),
 ]
 
@@ -126,6 +129,8 @@ REFUSED = [
     (("Size", "between", "1"), "BAD_CONDITION", "two values"),
     (("Size", "startsWith", "1"), "OPERATOR_TYPE_MISMATCH", "no text"),
     (("Size", "equals", "big"), "BAD_NUMBER", "whole number"),
+    (("Size", "equals", "1__0_"), "BAD_NUMBER", "whole number"),
+    (("Size", "between", "1_0", "5"), "BAD_NUMBER", "whole number"),
     (("Size", "hasValue"), "EXISTS_NOT_TEXT", "bound"),
     (("Title", "hasValue", "x"), "BAD_CONDITION", "no value"),
     (("IsDocument", "equals", "maybe"), "BAD_BOOLEAN", "true or false"),

@@ -158,7 +158,9 @@ def test_built_text_says_what_was_asked_or_nothing_is_built(group: Group) -> Non
 
 NAMES = ["Title", "FileType", "Path", "SiteID", "LastModifiedTime", "Size", "IsDocument", "Colour", "a b"]
 OPERATORS = [*SYMBOLS, "lessThan", "atMost", "greaterThan", "atLeast", "between", "hasValue", "like"]
-typed = st.sampled_from(["2024-01-01", "today-3d", "2024-01-01T08:00", "pdf", "5", "true", "https://a.test/x"])
+typed = st.sampled_from(
+    ["1_000", "1__0_", "2024-01-01", "today-3d", "2024-01-01T08:00", "pdf", "5", "true", "https://a.test/x"]
+)
 folders = st.sampled_from(["https://a.test/v1.2-a", "https://a.test/A.B Co", "https://a.test/a%20b", "https://a.test"])
 mixed = st.builds(
     Condition, st.sampled_from(NAMES), st.sampled_from(OPERATORS), st.lists(values | typed | typed, max_size=3)
@@ -176,6 +178,8 @@ def test_whatever_is_built_is_read_back(asked: list[Condition], properties: Prop
         assert {(one.start, one.end) for one in built.diagnostics} == {(0, 0)}
         assert {one.severity for one in built.diagnostics} == {"error"}
         return
+    changed = [value for one in asked for value in one.values if value.strip() not in str(built.text)]
+    assert built.repairs or not changed  # nothing is changed in silence
     parsed = parse(str(built.text), properties)
     assert (parsed.tree, parsed.canonical) == (built.tree, built.text)
     assert not {one.code for one in built.diagnostics} & {"PATH_NO_TRAILING_SLASH", "PATH_PERCENT_ENCODED"}
