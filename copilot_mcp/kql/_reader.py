@@ -16,6 +16,7 @@ from ._tokens import Token
 from ._values import is_variable
 
 _QUOTED_FILTER = re.compile(r"\s*(?:NOT\s{1,4})?[(\-]?([^\W\d][\w.\-]*)(\s?)(?:[:=]|<=|>=|<>|<|>)(\s?)\S")
+_DANGLING = "A sign must touch what follows it; write NOT or AND."
 _PIPE_COMMANDS = frozenset({"where", "project", "filter", "search"})
 
 
@@ -77,6 +78,8 @@ def _sign(cursor: Cursor, token: Token) -> None:
     if sign == "-" and rest.casefold() in ("and", "or", "not"):
         message = f"{token.text} is an operator of another language; write {rest.upper()}."
         cursor.notes.add("FOREIGN_OPERATOR", (token.start, token.end), message)
+        if rest in words.BOOLEAN_WORDS:
+            cursor.notes.add("DANGLING_SIGN", (token.start, token.start + 1), _DANGLING)
         _operator(cursor, token, rest.casefold())
         return
     touches = not rest and following is not None and following.glued and following.kind != "close"
@@ -84,7 +87,7 @@ def _sign(cursor: Cursor, token: Token) -> None:
         cursor.emit("sign", token.start, token.start + 1, sign)
     else:
         span = (token.start, token.start + 1)
-        cursor.notes.add("DANGLING_SIGN", span, "A sign must touch what follows it; write NOT or AND.")
+        cursor.notes.add("DANGLING_SIGN", span, _DANGLING)
         rest = rest.lstrip("+-")
         if sign == "-":
             cursor.emit("not", *span, sign)

@@ -170,7 +170,15 @@ likely = st.builds(
 ) | st.builds(Condition, st.just("Path"), st.sampled_from(["contains", "startsWith"]), st.lists(folders, min_size=1))
 
 
-@given(st.lists(mixed | likely, min_size=1, max_size=2), st.sampled_from(SOURCES))
+numbers = st.builds(
+    Condition,
+    st.just("Size"),
+    st.sampled_from(["equals", "atLeast"]),
+    st.sampled_from(["1_000", "1__0_", "5"]).map(lambda one: [one]),
+)
+
+
+@given(st.lists(mixed | likely | numbers, min_size=1, max_size=2), st.sampled_from(SOURCES))
 def test_whatever_is_built_is_read_back(asked: list[Condition], properties: Properties) -> None:
     built = build(Group(all=asked), properties, now=NOW)
     if built.tree is None:
