@@ -242,24 +242,7 @@ def read_group_value(cursor: Cursor, group: Group, token: Token) -> None:
     """Read one value inside `name:(…)`; `token` has been taken."""
     span = (token.start, token.end)
     raw = RawValue(token.text, token.kind == "quoted", span, True)
-    begins = token.text[:1] in words.OPERATOR_CHARACTERS
-    if (
-        token.kind == "word"
-        and (begins or words.NAME_AND_OPERATOR.match(token.text))
-        and not words.URL.match(token.text)
-    ):
-        cursor.notes.add("VALUE_GROUP_INVALID", span, "Only values stand inside name:(…).")
-        cursor.unreadable(*span)
-        return
-    if token.kind == "word" and cursor.opens():
-        end = cursor.skip_group()
-        cursor.notes.add("PAREN_IN_VALUE", (token.start, end), "A parenthesis touches an unquoted value; quote it.")
-        cursor.unreadable(token.start, end)
-        return
-    if token.kind == "word" and not token.text.strip(",;"):
-        check_form("words", raw, cursor.notes)
-        if _another_follows(cursor) and cursor.lexemes[-1].kind == "operand":
-            cursor.emit_or(*span)
+    if token.kind == "word" and _is_no_value(cursor, token, raw):
         return
     if group.known is None:
         check_form("words", raw, cursor.notes)
@@ -280,6 +263,26 @@ def read_group_value(cursor: Cursor, group: Group, token: Token) -> None:
     cursor.operand(node, *span)
     if listed and _another_follows(cursor):
         cursor.emit_or(token.end, token.end)
+
+
+def _is_no_value(cursor: Cursor, token: Token, raw: RawValue) -> bool:
+    """Whether the word is something else than a value, which is noted: a restriction, a call, or a lone comma."""
+    span = (token.start, token.end)
+    begins = token.text[0] in words.OPERATOR_CHARACTERS
+    if (begins or words.NAME_AND_OPERATOR.match(token.text)) and not words.URL.match(token.text):
+        cursor.notes.add("VALUE_GROUP_INVALID", span, "Only values stand inside name:(…).")
+        cursor.unreadable(*span)
+    elif cursor.opens():
+        end = cursor.skip_group()
+        cursor.notes.add("PAREN_IN_VALUE", (token.start, end), "A parenthesis touches an unquoted value; quote it.")
+        cursor.unreadable(token.start, end)
+    elif not token.text.strip(",;"):
+        check_form("words", raw, cursor.notes)
+        if _another_follows(cursor) and cursor.lexemes[-1].kind == "operand":
+            cursor.emit_or(*span)
+    else:
+        return False
+    return True
 
 
 def _another_follows(cursor: Cursor) -> bool:

@@ -49,6 +49,7 @@ def split_list(text: str) -> list[str]:
 
 
 def words_shape(text: str) -> str | None:
+    """Plain words, with a final star where their beginning was meant; None when nothing is left."""
     starred = text[:1] in "*%"
     ends = text.endswith(("*", "%")) and not starred
     text = text.strip("*%" if starred or ends else "*")
