@@ -7,7 +7,8 @@ from ._repair import joined_values, meant
 from ._shapes import strip_quotes
 from ._text_values import check_stars
 from ._tokens import Token
-from .tree import And, Node, Not, Or, Restriction, Term, TextValue, conjunction, disjunction
+from .properties import Property
+from .tree import And, AnyValue, Node, Not, Or, RangeValue, Restriction, Term, TextValue, conjunction, disjunction
 
 _QUOTES = f'"{words.SINGLE_QUOTES}'
 _FREE_TEXT = "Search words do not belong in the filter; put them into queryString."
@@ -31,22 +32,30 @@ def lone_bound(cursor: Cursor, token: Token) -> None:
 
 def another_value(cursor: Cursor, token: Token) -> bool:
     """Whether a word or phrase after OR was meant as another value of the property before: `FileType:pdf OR docx`."""
-    before = neighbour(cursor, ("or",))
-    if cursor.notes.allow_free_text or before is None or not isinstance(before[1].value, TextValue):
+    before = neighbour(cursor, ("and", "or"))
+    if cursor.notes.allow_free_text or before is None or not _takes_another(*before, cursor.lexemes[-1].kind):
         return False
+    known, first, left_out = before
     end = token.end
     while token.kind == "word" and is_bare_word(cursor):
         end = cursor.tokens[cursor.position].end
         cursor.position += 1
-    node = meant(before[0], before[1].op, cursor.between(token.start, end), cursor.guess, (token.start, end))
+    node = meant(known, first.op, cursor.between(token.start, end), cursor.guess, (token.start, end))
     if node is None:
         return False
-    if before[2] or before[1].op == "<>":  # who leaves out one or another means both
+    if left_out or first.op == "<>":  # who leaves out one or another means both
         cursor.lexemes[-1].kind = "and"
-        node = Not(node) if before[2] else node
+        node = Not(node) if left_out else node
     cursor.notes.add("FREE_TEXT", (token.start, end), "A value after OR needs its property again.")
     cursor.operand(node, token.start, end)
     return True
+
+
+def _takes_another(known: Property, first: Restriction, left_out: bool, operator: str) -> bool:
+    """Whether a lone value after the operator goes on with the restriction: AND does, where two are left out."""
+    if first.op in words.ORDERING or isinstance(first.value, (AnyValue, RangeValue)):
+        return False
+    return operator == "or" or ((left_out or first.op == "<>") and known.match in ("extension", "guid"))
 
 
 def single_quoted_term(cursor: Cursor, text: str, span: tuple[int, int]) -> None:
