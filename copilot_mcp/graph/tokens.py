@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from copilot_mcp.errors import AuthenticationRequiredError, GraphError, PermissionDeniedError
+from copilot_mcp.errors import CopilotMcpError, GraphError, PermissionDeniedError
 
 _NOT_CURED_KINDS = ("app_only_token", "personal_account", "clock_skew")
 
@@ -67,7 +67,7 @@ async def renew_after_turn(tokens: TokenSource, scopes: Sequence[str], rejected:
     """
     try:
         await tokens.token(scopes, rejected=rejected, claims=claims)
-    except AuthenticationRequiredError as error:
+    except CopilotMcpError as error:  # whatever a sign-in cures: the call would be made again after it
         error.after_turn = True
         raise
 

@@ -14,19 +14,20 @@ def facts(result: Any) -> dict[str, Any]:
     return dict((result.meta or {})["copilot-mcp/error"])
 
 
+@pytest.mark.parametrize(("number", "kind"), [(50173, "session_revoked"), (65001, "consent_required")])
 async def test_turn_that_was_refused_is_not_sent_again_by_a_sign_in(
-    open_client: Any, simulator: Simulator, person: Any
+    open_client: Any, simulator: Simulator, person: Any, number: int, kind: str
 ) -> None:
     client = await open_client(asks=True)
     asked = {"message": "How long is parental leave?"}
     begun = await client.call_tool("copilot_chat", asked)
     asked["conversationId"] = begun.structured_content["conversationId"]
     simulator.faults.add("unauthorized", operation="chatOverStream")
-    simulator.faults.add("entra_error", operation="token", value=50173)
+    simulator.faults.add("entra_error", operation="token", value=number)
     before = simulator.turns_recorded
     simulator.clear_trace()
     refused = facts(await client.call_tool("copilot_chat", asked))
-    assert (refused["kind"], len(person.asked)) == ("session_revoked", 1)
+    assert (refused["kind"], len(person.asked)) == (kind, 1)
     assert (simulator.received["chatOverStream"], simulator.turns_recorded) == (1, before)
     simulator.faults.clear()
     again = await client.call_tool("copilot_chat", asked)
