@@ -68,6 +68,11 @@ class CopilotMcpError(Exception):
         """Whether a new sign-in of the person is the remedy, after which the same call may go well."""
         return False
 
+    @property
+    def lacks_permission(self) -> bool:
+        """Whether some permission was not granted, so that what needs others may go well all the same."""
+        return False
+
 
 class SettingsError(CopilotMcpError):
     """A flag or environment variable is missing or wrong; the message names it."""
@@ -137,6 +142,11 @@ class AuthenticationError(_SignInError):
     def cured_by_sign_in(self) -> bool:
         """Where the person can grant themselves what is missing."""
         return self.kind == "consent_required"
+
+    @property
+    def lacks_permission(self) -> bool:
+        """Whoever can grant it."""
+        return self.kind in ("consent_required", "admin_consent_required", "consent_declined", "scopes_missing")
 
 
 class ArgumentError(CopilotMcpError):

@@ -86,7 +86,8 @@ class HostSignIn:
     def offers_consent(self, scopes: Sequence[str]) -> bool:
         """Whether the person is asked to grant these permissions themselves: each once an hour, or being asked now."""
         waiting = self._waiting
-        if waiting is not None and (waiting.names >= frozenset(scopes) or not waiting.done.is_set()):
+        failed = waiting is not None and waiting.error is not None and waiting.names >= frozenset(scopes)
+        if waiting is not None and (failed or not waiting.done.is_set()):
             return True
         least = self._monotonic() - CONSENT_PAUSE_S
         return any(self._consents_asked.get(scope, least) <= least for scope in scopes)
@@ -106,18 +107,19 @@ class HostSignIn:
         async with self._starting:
             if since is not None and self.successes > since and not consent:
                 return None
-            return await self._started(scopes, consent)
+            return await self._started(scopes, consent, since)
 
-    async def _started(self, scopes: Sequence[str], consent: bool) -> SignInAttempt | None:
+    async def _started(self, scopes: Sequence[str], consent: bool, since: int | None) -> SignInAttempt | None:
         waiting = self._waiting
         under_way = self._credential.sign_in_under_way()
         if waiting is not None and waiting.attempt == under_way:
             return under_way
         if waiting is not None and not self._credential.sign_in_is_open(waiting.attempt):
-            await waiting.done.wait()  # decided a moment ago
+            await waiting.done.wait()  # decided, in this moment or long ago
             self._waiting = None
             for_less = waiting.attempt.elsewhere or not waiting.names >= frozenset(scopes)
-            if waiting.error is None and not (consent and for_less):
+            before_the_call = since is not None and self.successes <= since
+            if waiting.error is None and not before_the_call and not (consent and for_less):
                 return None
             if waiting.error is not None and waiting.error.kind != "sign_in_cancelled":
                 raise waiting.error

@@ -33,7 +33,6 @@ __all__ = ["command"]
 _BLOCKED = ("sign_in_expired", "blocked_by_policy", "device_required", "approved_app_required")
 """What Entra says of a device code that an organisation does not allow; an expiry is all that some of them cause."""
 
-_FEWER_TOOLS_HELP = ("consent_required", "admin_consent_required", "consent_declined")
 OPEN_TIMEOUT_S = 10.0
 _OUR_SECRETS = ("COPILOT_MCP_TOKEN", "COPILOT_MCP_SECRET")
 """What no program that we start has to know."""
@@ -236,7 +235,7 @@ async def _login(settings: Settings, joined: LocalTenant | None, login: Login, r
             account = await login.run(credential, joined.address if joined else None)
         except AuthenticationError as error:
             error.hint += login.hint_after(error)
-            if error.kind in _FEWER_TOOLS_HELP:
+            if error.lacks_permission:
                 error.hint += " `--tool copilot_retrieve` asks for the permissions of one tool alone."
             raise
         click.echo(f"Signed in as {account.name} <{account.username}>, tenant {account.tenant_id}.")

@@ -36,7 +36,6 @@ from copilot_mcp.graph.transport import (
 ITEMS_PER_BATCH = 20
 
 _BATCH = Operation("batch", repeatable=True, total_s=RETRIEVAL_LIMIT_S)
-_CONSENT_KINDS = ("consent_required", "scopes_missing")
 
 Outcome: TypeAlias = RetrievalResponse | CopilotMcpError
 """What became of one retrieval: its answer, or the error of Graph or of the sign-in that stands for it."""
@@ -153,7 +152,7 @@ class _Batch:
         for item in items:
             item.sends += error.requests_used
         groups = [[item for item in items if item.scopes == wanted] for wanted in {item.scopes: None for item in items}]
-        if error.kind in _CONSENT_KINDS and len(groups) > 1:
+        if error.lacks_permission and len(groups) > 1:
             for group in groups:
                 bearer = self.bearer([item.body for item in group])
                 for item in group:

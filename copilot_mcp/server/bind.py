@@ -43,7 +43,6 @@ SIGNED_IN = "signedIn"
 """The member of the structured half that says who has just signed in; once, so that no schema announces it."""
 
 _BLANK_LINE = "\n\n"
-_CONSENT_KINDS = ("consent_required", "admin_consent_required", "consent_declined", "scopes_missing")
 
 ContextFactory = Callable[[Callable[[str], Any]], ToolContext]
 """Makes the context of one call around its progress function."""
@@ -183,7 +182,7 @@ def _with_what_is_closed(error: CopilotMcpError) -> tuple[str, dict[str, Any]]:
     missing: tuple[str, ...] = ()
     if isinstance(error, GraphError):
         missing = error.missing_scopes
-    elif isinstance(error, AuthenticationError) and error.kind in _CONSENT_KINDS:
+    elif isinstance(error, AuthenticationError) and error.lacks_permission:
         missing = error.scopes
     uses = [str(use) for use in closed_uses(missing)]
     if not uses:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["SignIn", "SignInPendingError", "needs_sign_in", "sign_in"]
 
 _KEY = "sign_in"
+_DIGITS = 12
 _ASKS_BY_RESULT_SINCE = "2026-07-28"
 _NOT_STARTED_KINDS = (
     "offline",
@@ -36,7 +37,6 @@ _NOT_STARTED_KINDS = (
     "sign_in_limit",
 )
 _COMMAND = "`copilot-mcp login`"
-_CONSENT = "consent_required"
 _STOP = "The page must name your organisation's own app registration; stop if it names another."
 
 
@@ -113,7 +113,7 @@ def needs_sign_in(error: CopilotMcpError) -> bool:
 
 
 def _asks_consent(error: CopilotMcpError) -> bool:
-    return isinstance(error, AuthenticationError) and error.kind == _CONSENT
+    return error.lacks_permission and error.cured_by_sign_in
 
 
 async def sign_in(
@@ -130,7 +130,7 @@ async def sign_in(
     """
     if _asks_consent(error) and not person.offers_consent(scopes):
         raise error
-    attempt = await _begun(person, error, scopes, since)
+    attempt = await _begun(person, error, scopes, _since(context, since))
     if attempt is None:
         return None
     if not _can_open_pages(context):
@@ -140,7 +140,7 @@ async def sign_in(
     else:
         answer = _answer(context, person, attempt)
         if answer is None:
-            return _asking(person, attempt, error.message)
+            return _asking(person, attempt, error.message, since)
         agreed = answer.action == "accept"
         ended = agreed and await _ended(person, attempt)
     if not agreed:
@@ -192,12 +192,19 @@ def _declined(error: CopilotMcpError) -> AuthenticationError:
     return declined
 
 
-def _asking(person: SignIn, attempt: "SignInAttempt", reason: str) -> InputRequiredResult:
+def _asking(person: SignIn, attempt: "SignInAttempt", reason: str, since: int) -> InputRequiredResult:
     """In the newer era: the result that asks the host to ask the person, and to call again with the answer."""
-    ticket = f"{attempt.expires_at.isoformat()} {secrets.token_hex(8)}"
+    ticket = f"{attempt.expires_at.isoformat()} {since} {secrets.token_hex(8)}"
     person.expect(attempt, ticket)
     page = ElicitRequestURLParams(message=_question(reason, attempt), url=attempt.verification_uri)
     return InputRequiredResult(input_requests={_KEY: ElicitRequest(params=page)}, request_state=ticket)
+
+
+def _since(context: Context[Any, Any], since: int) -> int:
+    """`since` of the call that was made first, where this is the one that comes back with the person's answer."""
+    _, _, rest = (context.request_state or "").partition(" ")
+    first = rest.partition(" ")[0]
+    return min(since, int(first)) if first.isascii() and first.isdigit() and len(first) < _DIGITS else since
 
 
 def _answer(context: Context[Any, Any], person: SignIn, attempt: "SignInAttempt") -> ElicitResult | None:

@@ -160,7 +160,7 @@ def _sign_in_notes(outcomes: "Sequence[RetrievalResponse | CopilotMcpError]") ->
     """How to go on where others were answered, so that nobody was asked to sign in during this call."""
     failed = [(number, each) for number, each in enumerate(outcomes, 1) if isinstance(each, CopilotMcpError)]
     numbers = [number for number, each in failed if each.cured_by_sign_in]
-    note = "call again for what was not answered; the person is then asked to sign in."
+    note = "call again for what was not answered; the person may then be asked to sign in."
     return [_about(numbers, note)] if numbers else []
 
 

@@ -217,3 +217,19 @@ async def test_wrong_clock_is_found_in_the_date_of_the_envelope(wire: Any) -> No
     async with wire.open(batch(lambda item, token: (401, {}), date=date)) as graph:
         (error,) = await graph.retrieve_many([body("a")])
     assert (error.kind, "20 minutes" in str(error)) == ("clock_skew", True)
+
+
+@pytest.mark.parametrize("kind", ["consent_required", "admin_consent_required", "scopes_missing"])
+async def test_missing_permission_costs_the_other_source_nothing(wire: Any, kind: str) -> None:
+    class Half:
+        """Gives tokens for files alone, as where nobody has approved the connectors."""
+
+        async def token(self, scopes: Sequence[str], **members: Any) -> str:
+            if "ExternalItem.Read.All" in scopes:
+                raise AuthenticationError("Not granted.", kind=kind)
+            return "t"
+
+    wire.tokens = Half()
+    async with wire.open(batch(lambda item, token: (200, {}))) as graph:
+        results = await graph.retrieve_many([body("a"), body("b", "externalItem")])
+    assert [one for one, _ in shown(results)] == ["a", kind]

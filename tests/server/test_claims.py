@@ -138,6 +138,19 @@ async def test_challenge_that_not_even_a_sign_in_meets_asks_for_one_and_no_more(
     assert len(person.asked) == 2
 
 
+async def test_each_challenge_that_needs_the_person_asks_in_the_call_that_meets_it(
+    open_client: Any, simulator: Simulator, person: Any
+) -> None:
+    client = await open_client(asks=True)
+    await begun(client)
+    for number in (2, 3):
+        wanted = {"access_token": {"acrs": {"essential": True, "value": f"c{number}"}}}
+        simulator.identity.end_challenges()
+        simulator.identity.challenge("adele", wanted, needs_sign_in=True)
+        assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
+        assert len(person.asked) == number
+
+
 async def test_start_that_needs_the_person_says_so_where_the_host_cannot_and_the_next_call_works(
     open_client: Any, simulator: Simulator, person: Any
 ) -> None:
@@ -238,7 +251,7 @@ async def test_request_of_several_that_needs_the_person_is_answered_after_one_si
     partly = answered(await client.call_tool("copilot_retrieve", several))
     assert [each.get("hits") is not None for each in partly["requests"]] == [False, True]
     assert "[mfa_required]" in partly["requests"][0]["error"]
-    said = "Request 1: call again for what was not answered; the person is then asked to sign in."
+    said = "Request 1: call again for what was not answered; the person may then be asked to sign in."
     assert said in partly["notes"]
     assert (partly["requestsUsed"], len(person.asked)) == (2, 1)
     result = answered(await client.call_tool("copilot_retrieve", several))

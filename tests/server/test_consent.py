@@ -212,7 +212,7 @@ async def test_one_of_several_requests_that_lacks_a_permission_says_how_to_go_on
     assert (first["hits"] > 0, second["error"].endswith("[consent_required]")) == (True, True)
     assert (
         result.structured_content["notes"][-1]
-        == "Request 2: call again for what was not answered; the person is then asked to sign in."
+        == "Request 2: call again for what was not answered; the person may then be asked to sign in."
     )
     assert person.asked == []
     assert not (await client.call_tool("copilot_retrieve", tickets)).is_error

@@ -275,6 +275,19 @@ async def test_a_call_that_found_nobody_just_before_a_sign_in_needs_no_other(
     assert len(started(simulator)) == 2
 
 
+async def test_sign_in_that_was_revoked_later_is_asked_for_by_the_first_call(
+    open_client: Any, simulator: Simulator, person: Any
+) -> None:
+    """The one before it, which began with another tool, is no answer to that."""
+    client = await open_client(asks=False)
+    person.decide(facts(await client.call_tool("copilot_chat", MESSAGE))["userCode"])
+    with anyio.fail_after(10):
+        while (await client.call_tool("copilot_retrieve", QUESTION)).is_error:
+            pass
+    simulator.identity.revoke_sessions("adele")
+    assert facts(await client.call_tool("copilot_retrieve", QUESTION))["kind"] == "sign_in_pending"
+
+
 async def test_sign_in_done_elsewhere_ends_the_one_in_the_host(
     open_client: Any, settings: Settings, simulator: Simulator, person: Any
 ) -> None:
