@@ -46,6 +46,12 @@ def test_test_files_stay_readable(path: Path) -> None:
     assert path.read_text("utf-8").count("\n") <= TEST_CEILING
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=relative)
+def test_no_child_process_of_a_test_imports_from_the_folder_it_runs_in(path: Path) -> None:
+    """Without -P it would run the checkout instead of what is installed, and coverage would count both."""
+    assert re.findall(r'sys\.executable,\s+"-[cm]"', path.read_text("utf-8")) == []
+
+
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_every_module_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text("utf-8")))

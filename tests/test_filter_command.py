@@ -342,7 +342,7 @@ def test_wrong_input_is_said(run: Run, arguments: list[str], text: str | bytes, 
 def test_closed_standard_input_is_nothing_given(arguments: str, sentence: str) -> None:
     # What Python makes of a shell's `<&-`.
     program = "import sys; sys.stdin = None; from copilot_mcp.cli import main; main()"
-    command = [sys.executable, "-c", program, "filter", *arguments.split()]
+    command = [sys.executable, "-P", "-c", program, "filter", *arguments.split()]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     told, empty = (result.stdout, result.stderr) if "--json" in arguments else (result.stderr, result.stdout)
     assert (result.returncode, empty) == (1, "")

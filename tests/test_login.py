@@ -195,7 +195,7 @@ def test_browser_sign_in_works_at_a_simulated_tenant_and_opens_only_what_was_ask
     from copilot_mcp.settings import Settings
 
     seen = tmp_path / "seen"
-    opener = (sys.executable, "-c", f"import sys; open({str(seen)!r}, 'w').write(sys.argv[1])")
+    opener = (sys.executable, "-P", "-c", f"import sys; open({str(seen)!r}, 'w').write(sys.argv[1])")
     visited: dict[str, Any] = {}
 
     async def main(simulator: Simulator) -> str:
@@ -249,7 +249,7 @@ async def test_browser_program_is_not_given_our_secrets(tmp_path: Path, monkeypa
         monkeypatch.setenv(name, "given")
     seen = tmp_path / "seen"
     program = f"import os; open({str(seen)!r}, 'w').write(' '.join(n for n in os.environ if n[:11] == 'COPILOT_MCP'))"
-    login = Login(("Mail.Read",), None, True, Surroundings("a desktop", True, (sys.executable, "-c", program)))
+    login = Login(("Mail.Read",), None, True, Surroundings("a desktop", True, (sys.executable, "-P", "-c", program)))
     await login._open("https://microsoft.com/devicelogin")
     names = seen.read_text().split()
     assert "COPILOT_MCP_PROFILE" in names
