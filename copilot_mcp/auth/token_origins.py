@@ -1,24 +1,31 @@
 """The three places a token from outside may come from. None of them is ever written, and none of their text is logged.
 
 A command runs without a shell, without our standard input (which may belong to a protocol) and without our secrets in
-its environment; what it writes to standard error is dropped, as it may repeat the token.
+its environment; what it writes to standard error is dropped, as it may repeat the token. A file may be a pipe that
+nobody writes to, or lie on a disk that hangs: it is waited for a few seconds.
 """
 
 import os
 import shlex
 import shutil
+import stat
 import subprocess
+import threading
 from collections.abc import Mapping
+from concurrent.futures import Future, wait
+from functools import partial
 from pathlib import Path
 
 import anyio
 
+from copilot_mcp.auth.daemon_thread import in_daemon_thread
 from copilot_mcp.auth.outside_token import Origin
 from copilot_mcp.errors import AuthenticationError, SettingsError
 
 __all__ = ["command_origin", "file_origin", "variable_origin"]
 
 COMMAND_TIMEOUT_S = 30.0
+FILE_TIMEOUT_S = 5.0
 _MAX_TEXT = 262_144
 _SECRET_VARIABLES = ("COPILOT_MCP_TOKEN", "COPILOT_MCP_SECRET")
 
@@ -33,22 +40,68 @@ def variable_origin(name: str, value: str) -> Origin:
     return Origin(f"the environment variable {name}", read, renew, at_start=True)
 
 
-def file_origin(path: Path) -> Origin:
+def file_origin(path: Path, *, timeout_s: float = FILE_TIMEOUT_S) -> Origin:
     """A file, read again whenever a new token is needed."""
-    name = f"the file {path}"
+    file = _File(path, timeout_s)
+    return Origin(file.name, file.read, "Write a fresh token there; it is read again at the next call.", at_start=True)
 
-    async def read() -> str:
+
+class _File:
+    """A file whose reading may block for ever. A read that is given up goes on, and the next one waits for it.
+
+    Two readers of one pipe would take the token from each other, and there would be a thread more at each call.
+    """
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        self.name = f"the file {path}"
+        self._path = path
+        self._timeout_s = timeout_s
+        self._late: Future[tuple[bytes, bool]] | None = None
+
+    async def read(self) -> str:
+        reading, self._late = self._late, None
+        if reading is None or (reading.done() and not _came_from_pipe(reading)):
+            reading = _begin_to_read(self._path)
         try:
-            async with await anyio.open_file(path, "rb") as file:
-                return (await file.read(_MAX_TEXT)).decode("utf-8", "replace")
+            await in_daemon_thread(partial(wait, [reading], self._timeout_s))
+        finally:
+            ended = reading.done()
+            self._late = None if ended else reading
+        if not ended:
+            raise self._missing(f"nothing came within {self._timeout_s:g} seconds")
+        try:
+            content, _ = reading.result()
         except OSError as error:
-            raise AuthenticationError(
-                f"The token cannot be read from {name} ({error.strerror}).",
-                "Write a token there, readable by you alone.",
-                kind="outside_token_missing",
-            ) from None
+            raise self._missing(error.strerror) from None
+        return content.decode("utf-8", "replace")
 
-    return Origin(name, read, "Write a fresh token there; it is read again at the next call.", at_start=True)
+    def _missing(self, reason: str | None) -> AuthenticationError:
+        return AuthenticationError(
+            f"The token cannot be read from {self.name} ({reason}).",
+            "Write a token there, readable by you alone.",
+            kind="outside_token_missing",
+        )
+
+
+def _begin_to_read(path: Path) -> "Future[tuple[bytes, bool]]":
+    """The content to come, and whether it can be read only once. The process does not wait for it at its end."""
+    reading: Future[tuple[bytes, bool]] = Future()
+
+    def work() -> None:
+        try:
+            with path.open("rb") as file:
+                regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+                reading.set_result((file.read(_MAX_TEXT), not regular))
+        except Exception as error:
+            reading.set_exception(error)
+
+    threading.Thread(target=work, name="copilot-mcp token file", daemon=True).start()
+    return reading
+
+
+def _came_from_pipe(reading: "Future[tuple[bytes, bool]]") -> bool:
+    """Whether a read that has ended took away what nobody else can read any more."""
+    return reading.exception() is None and reading.result()[1]
 
 
 def command_origin(

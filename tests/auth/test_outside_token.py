@@ -5,11 +5,14 @@ import json
 import os
 import stat
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from copilot_mcp.auth import CLOUDS, Origin, OutsideToken, TokenFacts, command_origin, file_origin, variable_origin
@@ -161,6 +164,50 @@ async def test_variable_and_file_are_read(tmp_path: Path) -> None:
     path.write_text("second")
     assert await file.read() == "second"
     assert "abc" not in repr(variable)
+
+
+def join_readers() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "copilot-mcp token file":
+            thread.join(10)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+async def test_pipe_that_nobody_writes_to_is_given_up_and_what_comes_late_serves_the_next_call(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    file = file_origin(path, timeout_s=0.01)
+    before = threading.active_count()
+    for _ in range(3):
+        with pytest.raises(AuthenticationError) as caught:
+            await file.read()
+        assert caught.value.kind == "outside_token_missing"
+        assert (
+            caught.value.message == f"The token cannot be read from the file {path} (nothing came within 0.01 seconds)."
+        )
+    assert threading.active_count() <= before + 2  # the reader, and at most one who waits for it
+    path.write_text("late")
+    patient = file_origin(path, timeout_s=60.0)
+    join_readers()
+    assert await file.read() == "late"
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(anyio.to_thread.run_sync, path.write_text, "next")
+        assert await patient.read() == "next"
+
+
+async def test_file_that_was_read_too_late_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("old")
+    file = file_origin(path, timeout_s=0.0)
+    with pytest.raises(AuthenticationError, match="nothing came within 0 seconds"):
+        while True:  # a read without time may still be the quicker
+            await file.read()
+    join_readers()
+    path.write_text("new")
+    while True:
+        with suppress(AuthenticationError):
+            assert await file.read() == "new"
+            return
 
 
 def script(tmp_path: Path, body: str) -> str:
