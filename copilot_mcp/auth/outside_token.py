@@ -4,6 +4,7 @@ For machines on which no sign-in of ours is allowed. Such a token is kept in mem
 before it is used: one for another API, for an application or for a personal account is refused with the reason.
 """
 
+import copy
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -64,6 +65,8 @@ class OutsideToken:
         self._clock = clock
         self._told = told
         self._reading = anyio.Lock()
+        self._reads_ended = 0
+        self._outcome: TokenFacts | Exception = LookupError("nothing was read")
         self._token = ""
         self._facts: TokenFacts | None = None
 
@@ -74,13 +77,14 @@ class OutsideToken:
             AuthenticationError: It cannot be had, is of the wrong kind, has expired, carries less, or Graph refused it
                 and the origin has no other.
         """
+        ended = self._reads_ended
         async with self._reading:
-            if self._facts is None or self._token == rejected or self._left(self._facts) < LEAST_LEFT_S:
-                await self._read()
             facts = self._facts
+            if facts is None or self._token == rejected or self._left(facts) < LEAST_LEFT_S:
+                facts = await self._read(since=ended)
         if self._token == rejected:
             raise self._rejected(claims)
-        missing = sorted(set(scopes) - (facts.scopes or frozenset())) if facts is not None else []
+        missing = sorted(set(scopes) - (facts.scopes or frozenset()))
         if missing:
             error = AuthenticationError(
                 f"The token from {self._origin.name} does not carry {', '.join(missing)}.",
@@ -115,8 +119,9 @@ class OutsideToken:
         Raises:
             AuthenticationError: As for `token`.
         """
+        ended = self._reads_ended
         async with self._reading:
-            return await self._read()
+            return await self._read(since=ended)
 
     def describe(self, token: str) -> TokenFacts | None:
         """What a token says of itself."""
@@ -126,7 +131,23 @@ class OutsideToken:
         """None that we know: the app registration is somebody else's."""
         return ""
 
-    async def _read(self) -> TokenFacts:
+    async def _read(self, *, since: int) -> TokenFacts:
+        """Read, unless a read ended while the caller waited: `since` is how many had ended when they asked.
+
+        What that one brought serves all who waited for it, a failure too: a command that hangs does so once for all,
+        not once for each. A caller who is cancelled takes their read along, and the next one begins another.
+        """
+        if self._reads_ended == since:
+            try:
+                self._outcome = await self._read_anew()
+            except Exception as error:
+                self._outcome = error
+            self._reads_ended += 1
+        if isinstance(self._outcome, Exception):
+            raise copy.copy(self._outcome)
+        return self._outcome
+
+    async def _read_anew(self) -> TokenFacts:
         text = await self._origin.read()
         token, facts = checked_token(text, self._cloud, self._origin, self._clock())
         new, self._token, self._facts = token != self._token, token, facts

@@ -18,6 +18,7 @@ from copilot_mcp.graph.challenges import challenge_in
 from copilot_mcp.graph.faults import fault_error, is_untrusted_certificate, never_connected
 from copilot_mcp.graph.forbidden import Access, TokenReader
 from copilot_mcp.graph.refusals import Answer, read_answer, refusal, safe_id, stream_refusal
+from copilot_mcp.graph.token_time import in_time
 from copilot_mcp.graph.tokens import Bearer, TokenSource, renew_after_turn, token_renewed
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class _Call:
 
     async def run(self) -> Sent:
         """Send, and send again as far as the operation allows."""
-        token = await self._bearer.token()
+        token = await in_time(self._left(), self._bearer.token())
         retries = 0
         while True:
             outcome = await self._attempt(token)
@@ -174,10 +175,10 @@ class _Call:
             error, may_repeat = outcome
             if error.status == 401 or self._claims is not None:
                 if self._operation.on_conversation:
-                    await renew_after_turn(self._home.tokens, self._scopes, token, self._claims)
+                    await in_time(self._left(), renew_after_turn(self._home.tokens, self._scopes, token, self._claims))
                     raise token_renewed(error)
-                if await self._bearer.renew(token, self._claims):
-                    token = await self._bearer.token()
+                if await in_time(self._left(), self._bearer.renew(token, self._claims)):
+                    token = await in_time(self._left(), self._bearer.token())
                     continue
             wait = self._wait(error, retries)
             if not may_repeat or retries >= RETRIES or wait > RETRY_CEILING_S or wait >= self._left():

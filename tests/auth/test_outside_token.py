@@ -7,6 +7,7 @@ import stat
 import sys
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,90 @@ async def test_many_callers_read_once() -> None:
         for _ in range(20):
             tasks.start_soon(outside.token, ["Mail.Read"])
     assert given.reads == 1
+
+
+class Held:
+    """An origin whose first read ends when the test says so."""
+
+    def __init__(self, *outcomes: str | Exception) -> None:
+        self.outcomes = list(outcomes)
+        self.reads = 0
+        self.begun = anyio.Event()
+        self.go_on = anyio.Event()
+
+    async def read(self) -> str:
+        outcome = self.outcomes[self.reads]
+        self.reads += 1
+        self.begun.set()
+        await self.go_on.wait()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [
+        (AuthenticationError("The command failed.", kind="outside_token_missing"), "outside_token_missing"),
+        ("nothing", "outside_token_unreadable"),
+    ],
+)
+async def test_read_that_fails_does_so_once_for_all_who_waited_for_it(bad: str | Exception, kind: str) -> None:
+    held = Held(bad, token())
+    outside = OutsideToken(CLOUD, Origin("the probe", held.read, "Get another."), clock=lambda: NOW)
+    errors: list[AuthenticationError] = []
+
+    async def ask(call: Callable[[], Awaitable[Any]]) -> None:
+        with pytest.raises(AuthenticationError) as caught:
+            await call()
+        errors.append(caught.value)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(ask, lambda: outside.token(["Mail.Read"]))
+        tasks.start_soon(ask, outside.facts)
+        await anyio.wait_all_tasks_blocked()
+        held.go_on.set()
+    assert ([error.kind for error in errors], held.reads) == ([kind] * 5, 1)
+    assert len({id(error) for error in errors}) == 5
+    assert (await outside.token(["Mail.Read"]), held.reads) == (token(), 2)
+
+
+async def test_same_token_again_is_read_once_for_all_who_were_refused() -> None:
+    held = Held(token(), token())
+    outside = OutsideToken(CLOUD, Origin("the probe", held.read, "Get another."), clock=lambda: NOW)
+    held.go_on.set()
+    await outside.token(["Mail.Read"])
+    held.go_on = anyio.Event()
+    kinds: list[str] = []
+
+    async def ask() -> None:
+        with pytest.raises(AuthenticationError) as caught:
+            await outside.token(["Mail.Read"], rejected=token())
+        kinds.append(caught.value.kind)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(ask)
+        await anyio.wait_all_tasks_blocked()
+        held.go_on.set()
+    assert (kinds, held.reads) == (["token_rejected"] * 4, 2)
+
+
+async def test_cancelled_read_is_begun_again_by_who_waited_for_it() -> None:
+    held = Held(token(), token())
+    outside = OutsideToken(CLOUD, Origin("the probe", held.read, "Get another."), clock=lambda: NOW)
+    async with anyio.create_task_group() as tasks:
+        with anyio.CancelScope() as first:
+            async with anyio.create_task_group() as inner:
+                inner.start_soon(outside.token, ["Mail.Read"])
+                await held.begun.wait()
+                tasks.start_soon(outside.token, ["Mail.Read"])
+                await anyio.wait_all_tasks_blocked()
+                first.cancel()
+        await anyio.wait_all_tasks_blocked()
+        held.go_on.set()
+    assert (await outside.token(["Mail.Read"]), held.reads) == (token(), 2)
 
 
 async def test_facts_are_read_anew_and_no_consent_page_is_known() -> None:

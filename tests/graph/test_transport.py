@@ -3,7 +3,7 @@
 import base64
 import gzip
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import anyio
@@ -458,6 +458,31 @@ async def test_time_limit_ends_a_stalled_answer_and_closes_it(wire: Any) -> None
         with pytest.raises(ServiceUnavailableError) as caught:
             await transport.send(Operation("probe", repeatable=True, total_s=0.01), "/x", {}, FILES)
     assert (caught.value.kind, caught.value.requests_used, stalling.closed) == ("timeout", 1, True)
+
+
+class Hanging:
+    """Gives a token at first, and after `answers` of them none for ever."""
+
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
+
+    async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
+        if self.answers == 0:
+            await anyio.sleep_forever()
+        self.answers -= 1
+        return "token-1"
+
+
+@pytest.mark.parametrize("on_conversation", [False, True], ids=["request", "turn"])
+@pytest.mark.parametrize("answers", [0, 1], ids=["first", "renewal"])
+async def test_token_is_asked_for_within_the_time_of_the_call(answers: int, on_conversation: bool) -> None:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: status(401))) as http:
+        transport = GraphClient(http, "https://graph.lumen.test", Hanging(answers))._transport
+        operation = Operation("probe", repeatable=True, total_s=0.1, on_conversation=on_conversation)
+        with anyio.fail_after(20), pytest.raises(AuthenticationError) as caught:
+            await transport.send(operation, "/x", {}, FILES)
+    assert (caught.value.kind, caught.value.who, caught.value.requests_used) == ("token_timeout", "nobody", answers)
+    assert "within the time of this call" in caught.value.message and caught.value.hint
 
 
 async def test_compressed_answers_are_read(wire: Any) -> None:
