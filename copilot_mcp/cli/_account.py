@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
-
+from copilot_mcp.cli._say import say
 from copilot_mcp.cli._services import open_cache
 from copilot_mcp.errors import SettingsError
 from copilot_mcp.settings import Settings
@@ -124,10 +123,9 @@ def warn_of_plain_file(settings: Settings) -> None:
         if settings.cache == "plain"
         else "It is encrypted at its first use where that is possible; `copilot-mcp status` tells."
     )
-    click.echo(
+    say(
         f"WARNING: the sign-in in {cache.path} (mode 0600) is NOT encrypted. Other programs of yours, and whoever gets "
-        f"the disk or a backup, can read it. {then}",
-        err=True,
+        f"the disk or a backup, can read it. {then}"
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from copilot_mcp.auth import CLOUDS, is_application_id, is_tenant
+from copilot_mcp.cli._say import say
 from copilot_mcp.errors import SettingsError
 from copilot_mcp.settings import Settings
 
@@ -52,10 +53,9 @@ def _checked_tenant(_: click.Context, __: click.Parameter, tenant: str) -> str:
             "Set it to your organisation's directory id or a verified domain of it.",
         )
     if tenant.lower() == "common":
-        click.echo(
+        say(
             "WARNING: tenant common also admits personal Microsoft accounts, which cannot use the Copilot APIs; set "
-            "--tenant (or COPILOT_MCP_TENANT_ID) to your organisation's directory id or a verified domain of it.",
-            err=True,
+            "--tenant (or COPILOT_MCP_TENANT_ID) to your organisation's directory id or a verified domain of it."
         )
     return tenant
 

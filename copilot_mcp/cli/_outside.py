@@ -11,6 +11,7 @@ import anyio
 import click
 
 from copilot_mcp.auth import CLOUDS
+from copilot_mcp.cli._say import say
 from copilot_mcp.errors import AuthenticationError, SettingsError
 
 if TYPE_CHECKING:
@@ -87,12 +88,12 @@ def check_at_start(origin: "Origin", cloud: str) -> None:
     except AuthenticationError as error:
         if error.kind not in _WAITS:
             raise
-        click.echo(f"WARNING: {error}", err=True)
+        say(f"WARNING: {error}")
 
 
 def announce_token(facts: "TokenFacts", origin: "Origin") -> None:
     """Say which token is used, to standard error."""
-    click.echo(token_sentence(facts, origin, datetime.now(UTC)), err=True)
+    say(token_sentence(facts, origin, datetime.now(UTC)))
 
 
 def token_sentence(facts: "TokenFacts", origin: "Origin", now: datetime) -> str:

@@ -9,6 +9,7 @@ import anyio
 import anyio.to_thread
 import click
 
+from copilot_mcp.cli._say import say
 from copilot_mcp.errors import AuthenticationRequiredError
 
 if TYPE_CHECKING:
@@ -135,6 +136,6 @@ class SelfApproved:
 def announce(attempt: "SignInAttempt") -> None:
     """The page and the code, to standard error: prompts never mix with an answer or a protocol."""
     minutes = max(1, round((attempt.expires_at - datetime.now(UTC)).total_seconds() / 60))
-    click.echo(f"To sign in, open {attempt.verification_uri}", err=True)
-    click.echo(f"and enter the code {click.style(attempt.user_code, bold=True)} within {minutes} minutes.", err=True)
-    click.echo("The page must name your own app registration; stop if it names another app.", err=True)
+    say(f"To sign in, open {attempt.verification_uri}")
+    say(f"and enter the code {click.style(attempt.user_code, bold=True)} within {minutes} minutes.")
+    say("The page must name your own app registration; stop if it names another app.")

@@ -7,9 +7,9 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import click
 
 from copilot_mcp.auth import CLOUDS
+from copilot_mcp.cli._say import say
 from copilot_mcp.errors import SettingsError
 from copilot_mcp.settings import Settings
 
@@ -111,14 +111,14 @@ class StartedTenant:
         simulator = self._running.enter_context(Simulator(tenant, pace=STREAM_PACE_S, key=key))
         url = simulator.start()
         page = "" if self.private else f"; its page to sign in: {url}/devicelogin"
-        _announce(f"Simulated tenant at {url} ({len(tenant.documents)} documents){page}")
+        say(f"Simulated tenant at {url} ({len(tenant.documents)} documents){page}")
         return simulator
 
     async def approve(self, attempt: "SignInAttempt") -> None:
         """The tenant approves as the demo's user."""
         if self._simulator is not None:
             self._simulator.approve(attempt.user_code, self._user)
-            _announce(f"Signed in to the simulated tenant as {self._user}, by device code, approved by the tenant.")
+            say(f"Signed in to the simulated tenant as {self._user}, by device code, approved by the tenant.")
 
     @property
     def address(self) -> str | None:
@@ -172,7 +172,7 @@ class JoinedTenant:
             SettingsError: The tenant is not there any more.
         """
         await self._ask("POST", "/approve", {"user_code": attempt.user_code, "user": self._user})
-        _announce(f"Signed in to the simulated tenant as {self._user}, by device code, approved by the tenant.")
+        say(f"Signed in to the simulated tenant as {self._user}, by device code, approved by the tenant.")
 
     async def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> Any:
         import httpx
@@ -204,8 +204,3 @@ def _check_user(user: str, known: list[str]) -> None:
         raise SettingsError(
             f"--as {user}: the simulated tenant does not know this user.", f"Known are {', '.join(known)}."
         )
-
-
-def _announce(text: str) -> None:
-    """To the person, through standard error: standard output may belong to the protocol."""
-    click.echo(text, err=True)

@@ -22,6 +22,7 @@ from copilot_mcp.cli._options import (
     simulation_options,
 )
 from copilot_mcp.cli._outside import check_at_start, outside_options
+from copilot_mcp.cli._say import say
 from copilot_mcp.cli._services import GraphServices
 from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
 from copilot_mcp.errors import SettingsError
@@ -205,8 +206,8 @@ def _serve_http(server: "MCPServer[Any]", services: GraphServices, host: str, po
 
     listener = bind_loopback(host, port)
     address = f"http://{'[::1]' if ':' in host else host}:{listener.getsockname()[1]}"
-    click.echo(f"Streamable HTTP at {address}{HTTP_PATH} (for new clients), SSE at {address}{SSE_PATH}", err=True)
-    click.echo(host_configuration(f"{address}{HTTP_PATH}", secret), err=True)
+    say(f"Streamable HTTP at {address}{HTTP_PATH} (for new clients), SSE at {address}{SSE_PATH}")
+    say(host_configuration(f"{address}{HTTP_PATH}", secret))
     anyio.run(serve_http, http_app(server, secret=secret, services=services), listener)
 
 
