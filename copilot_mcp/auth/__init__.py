@@ -13,6 +13,7 @@ from copilot_mcp.auth.library_logs import HidingFormatter, quiet_libraries
 if TYPE_CHECKING:
     from copilot_mcp.auth.answers import Account
     from copilot_mcp.auth.cache_place import cache_file_name, checked_profile
+    from copilot_mcp.auth.child_environment import without_our_secrets
     from copilot_mcp.auth.credential import Credential
     from copilot_mcp.auth.daemon_thread import in_daemon_thread
     from copilot_mcp.auth.host_sign_in import HostSignIn
@@ -54,6 +55,7 @@ __all__ = [
     "open_http",
     "quiet_libraries",
     "variable_origin",
+    "without_our_secrets",
 ]
 
 _HOMES = {
@@ -77,6 +79,7 @@ _HOMES = {
     "in_daemon_thread": "daemon_thread",
     "open_http": "transport",
     "variable_origin": "token_origins",
+    "without_our_secrets": "child_environment",
 }
 """Where each name lives that is imported when it is first asked for: a server lists its tools without any of them."""
 

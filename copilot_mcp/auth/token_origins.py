@@ -18,6 +18,7 @@ from pathlib import Path
 
 import anyio
 
+from copilot_mcp.auth.child_environment import without_our_secrets
 from copilot_mcp.auth.daemon_thread import in_daemon_thread
 from copilot_mcp.auth.outside_token import Origin
 from copilot_mcp.errors import AuthenticationError, SettingsError
@@ -27,7 +28,6 @@ __all__ = ["command_origin", "file_origin", "variable_origin"]
 COMMAND_TIMEOUT_S = 30.0
 FILE_TIMEOUT_S = 5.0
 _MAX_TEXT = 262_144
-_SECRET_VARIABLES = ("COPILOT_MCP_TOKEN", "COPILOT_MCP_SECRET")
 
 
 def variable_origin(name: str, value: str) -> Origin:
@@ -126,7 +126,7 @@ def command_origin(
             f"--token-command: {words[0] if words else 'this'} is not a program that can be run.",
             "Name a program and its arguments; it is run without a shell.",
         )
-    clean = {key: value for key, value in environment.items() if key not in _SECRET_VARIABLES}
+    clean = without_our_secrets(environment)
     name = f"the command {words[0]}"
 
     async def read() -> str:

@@ -34,8 +34,6 @@ _BLOCKED = ("sign_in_expired", "blocked_by_policy", "device_required", "approved
 """What Entra says of a device code that an organisation does not allow; an expiry is all that some of them cause."""
 
 OPEN_TIMEOUT_S = 10.0
-_OUR_SECRETS = ("COPILOT_MCP_TOKEN", "COPILOT_MCP_SECRET")
-"""What no program that we start has to know."""
 
 _ERASE_LINE = "\r\x1b[K"
 
@@ -201,11 +199,13 @@ class Login:
         if self._around.opener is None:
             click.echo(f"This is {self._around.name}, with no browser to open: open the address yourself.", err=True)
             return
+        from copilot_mcp.auth import without_our_secrets
+
         try:
             with anyio.move_on_after(OPEN_TIMEOUT_S):
                 await anyio.run_process(
                     [*self._around.opener, address],
-                    env={name: value for name, value in os.environ.items() if name.upper() not in _OUR_SECRETS},
+                    env=without_our_secrets(os.environ),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,

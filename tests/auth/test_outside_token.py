@@ -304,12 +304,14 @@ def script(tmp_path: Path, body: str) -> str:
 async def test_command_runs_without_shell_stdin_and_our_secrets(tmp_path: Path) -> None:
     body = (
         "import os, sys\n"
-        "print(len(sys.stdin.read()), sys.argv[1:], os.environ.get('COPILOT_MCP_TOKEN'), os.environ['KEPT'])\n"
+        "ours = [name for name in os.environ if name.upper().startswith('COPILOT_MCP_S')]\n"
+        "print(len(sys.stdin.read()), sys.argv[1:], ours, os.environ.get('COPILOT_MCP_TOKEN'), os.environ['KEPT'])\n"
         "print('SECRETMARK', file=sys.stderr)\n"
     )
     environment = {**os.environ, "COPILOT_MCP_TOKEN": "SECRETMARK", "COPILOT_MCP_SECRET": "SECRETMARK", "KEPT": "kept"}
+    environment |= {"copilot_mcp_secret": "SECRETMARK", "COPILOT_MCP_SIMULATE_URL": "http://127.0.0.1:1#SECRETMARK"}
     origin = command_origin(script(tmp_path, body), environment=environment)
-    assert (await origin.read()).strip() == "0 ['with', 'an argument'] None kept"
+    assert (await origin.read()).strip() == "0 ['with', 'an argument'] [] None kept"
     assert origin.name == f"the command {sys.executable}"
     assert not origin.at_start
 
