@@ -43,11 +43,13 @@ class CopilotMcpError(Exception):
 
     `after_turn` says that a chat turn had been sent, or may have been: the call is not made again by itself.
     `requests_used` counts the requests to Graph that were sent for this call, retries included; what a quota has lost.
+    `sign_in_id` names the saved sign-in that was found wanting, empty where nobody was signed in, None where unknown.
     """
 
     kind = "error"
     after_turn = False
     requests_used = 0
+    sign_in_id: str | None = None
 
     def __init__(self, message: str, hint: str = "", *, kind: str | None = None) -> None:
         super().__init__(message, hint)

@@ -3,13 +3,15 @@
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.from_thread
 import pytest
 
-from copilot_mcp.auth import CLOUDS, Account, Credential, TokenCache, open_http
+from copilot_mcp.auth import CLOUDS, Account, Credential, Keeping, SignInAttempt, TokenCache, open_http
 from copilot_mcp.cli._surroundings import Surroundings
 from copilot_mcp.cli.login import Login
 from copilot_mcp.errors import AuthenticationError
@@ -122,6 +124,23 @@ async def test_permissions_that_need_the_persons_consent_need_one_more_code(
     account, codes = await login_beside(new_credential, simulator, screen, ("Mail.Read", *FILES))
     assert (account.scopes, codes) == (("Files.Read.All", "Mail.Read", "Sites.Read.All"), 2)
     assert "asked for less, so one more is needed" in screen.text
+
+
+async def test_login_that_finds_somebody_signed_in_meanwhile_shows_no_code(
+    new_credential: Any, simulator: Simulator, screen: Terminal
+) -> None:
+    server, terminal = await new_credential(), await new_credential()
+    attempt = await server.start_sign_in(FILES)
+    terminal._cache.prospect = partial(anyio.from_thread.run, approved, simulator, server, attempt, terminal._cache)
+    account = await Login(FILES, None, False, Surroundings("a desktop", True)).run(terminal, None)
+    assert (account, screen.codes) == (await server.account(), [])
+
+
+async def approved(simulator: Simulator, server: Credential, attempt: SignInAttempt, cache: TokenCache) -> Keeping:
+    """How a sign-in is kept, told when the server has got its approval."""
+    simulator.approve(attempt.user_code, "adele")
+    await server.finish_sign_in(attempt)
+    return cache.keeping()
 
 
 async def test_server_that_gives_up_leaves_login_a_code_of_its_own(

@@ -15,7 +15,7 @@ import anyio
 from copilot_mcp.auth.answers import Account, read_grant
 from copilot_mcp.auth.broker import sign_in_with_broker
 from copilot_mcp.auth.browser import BROWSER_TIMEOUT_S, Show, sign_in_with_browser
-from copilot_mcp.auth.cache_content import account_in, stored_tokens, without_token
+from copilot_mcp.auth.cache_content import Content, account_in, stored_tokens, without_token
 from copilot_mcp.auth.clouds import Cloud
 from copilot_mcp.auth.device_code import DeviceCodeSignIn, Sleep
 from copilot_mcp.auth.entra import DeviceFlow, Entra
@@ -112,16 +112,20 @@ class Credential:
         self._memory.keep(names, held)
         return held
 
-    async def start_sign_in(self, scopes: Sequence[str], *, limited: bool = True) -> SignInAttempt:
+    async def start_sign_in(
+        self, scopes: Sequence[str], *, limited: bool = True, seen: str | None = None
+    ) -> SignInAttempt:
         """Get a code to show to the person; the same one while it is pending, in whatever process.
 
         At most five an hour, or any number where the person asked for it themselves (not `limited`). Its approval also
-        satisfies a claims challenge that came within the last fifteen minutes.
+        satisfies a claims challenge that came within the last fifteen minutes. `seen` is the `sign_in_id` of the error
+        that calls for it.
 
         Raises:
+            SignedInMeanwhileError: Another process has brought a sign-in after that one.
             AuthenticationError: Entra refused or cannot be reached.
         """
-        return await self._sign_in.start(scopes, self._memory.claims(), limited=limited)
+        return await self._sign_in.start(scopes, self._memory.claims(), limited=limited, seen=seen)
 
     def sign_in_under_way(self) -> SignInAttempt | None:
         """The code that the person may still use, for whatever scopes; None where it would not satisfy the claims."""
@@ -243,6 +247,13 @@ class Credential:
         before = self._cache.read()
         if (account := account_in(before)) is None:
             raise signed_out()
+        try:
+            return self._redeemed(before, account, names, claims)
+        except CopilotMcpError as error:
+            error.sign_in_id = account.sign_in_id
+            raise
+
+    def _redeemed(self, before: Content, account: Account, names: frozenset[str], claims: str | None) -> HeldToken:
         asked = self._entra.asked.by(account.tenant_id, names)
         answer, after = self._entra.refresh(before, account, asked.scopes, claims)
         if "error" in answer:

@@ -23,7 +23,7 @@ from copilot_mcp.auth.prompts import LONGEST_INTERVAL_S, Prompts, SignInAttempt,
 from copilot_mcp.auth.refusals import NoAnswerError, expired_code, is_pending, is_slow_down, refusal_error
 from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError, CopilotMcpError
 
-__all__ = ["DeviceCodeSignIn", "unforeseen"]
+__all__ = ["DeviceCodeSignIn", "SignedInMeanwhileError", "unforeseen"]
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +65,16 @@ class _Pending:
             self.scope.cancel()
         else:
             self.flow.forget()
+
+
+class SignedInMeanwhileError(AuthenticationError):
+    """No code is needed: another process has just brought a sign-in, that of `account`."""
+
+    kind = "signed_in_meanwhile"
+
+    def __init__(self, account: Account) -> None:
+        super().__init__("Somebody has signed in meanwhile.", "Call again.")
+        self.account = account
 
 
 def _cancelled() -> AuthenticationError:
@@ -111,13 +121,17 @@ class DeviceCodeSignIn:
         self._joined: JoinedCode | None = None
         self._cancels = 0
 
-    async def start(self, scopes: Sequence[str], claims: str | None = None, *, limited: bool = True) -> SignInAttempt:
+    async def start(
+        self, scopes: Sequence[str], claims: str | None = None, *, limited: bool = True, seen: str | None = None
+    ) -> SignInAttempt:
         """Get a code to show. While one is pending that covers these scopes and claims, the same is given again.
 
         One that another process shows is given whatever its scopes: a second code would void the one that the person
-        is typing, and once somebody is signed in, a refresh brings the rest.
+        is typing, and once somebody is signed in, a refresh brings the rest. `seen` is the sign-in that was found
+        wanting, empty for none; without it, the one that is saved now.
 
         Raises:
+            SignedInMeanwhileError: The saved sign-in is another one by now, so nobody has to be asked.
             AuthenticationError: Entra refused, sent something that must not be shown, or five codes were made within
                 the hour and it is `limited` (`sign_in_limit`).
         """
@@ -132,12 +146,15 @@ class DeviceCodeSignIn:
                 if limited:
                     pending.turn.check(now)
                 pending.cancel()
-            known = await self._known()
+            known = await self._known() if seen is None else seen
             turn = await self._entra.run(self._prompts.begin)
             if isinstance(turn, SignInAttempt):
                 self._joined = JoinedCode(turn, known)
                 return turn
             try:
+                # Whoever had the turn before saved what it brought, and then let go.
+                if (account := await self._saved()) is not None and account.sign_in_id != known:
+                    raise SignedInMeanwhileError(account)
                 if limited:
                     turn.check(now)
                 return await self._begun(turn, names, claims, cancels)
@@ -158,10 +175,13 @@ class DeviceCodeSignIn:
 
     async def _known(self) -> str:
         """The sign-in that is saved now, empty for none or one that cannot be read."""
+        account = await self._saved()
+        return account.sign_in_id if account is not None else ""
+
+    async def _saved(self) -> Account | None:
         with suppress(AuthenticationRequiredError, AuthenticationError):
-            account = await self._account()
-            return account.sign_in_id if account is not None else ""
-        return ""
+            return await self._account()
+        return None
 
     async def wait(self, attempt: SignInAttempt) -> Account:
         """Wait until the person has decided.

@@ -13,7 +13,7 @@ import anyio
 
 from copilot_mcp.auth.answers import Account
 from copilot_mcp.auth.credential import Credential
-from copilot_mcp.auth.device_code import unforeseen
+from copilot_mcp.auth.device_code import SignedInMeanwhileError, unforeseen
 from copilot_mcp.auth.prompts import SignInAttempt
 from copilot_mcp.errors import CopilotMcpError
 
@@ -93,13 +93,14 @@ class HostSignIn:
         return any(self._consents_asked.get(scope, least) <= least for scope in scopes)
 
     async def start(
-        self, scopes: Sequence[str], *, consent: bool = False, since: int | None = None
+        self, scopes: Sequence[str], *, consent: bool = False, since: int | None = None, seen: str | None = None
     ) -> SignInAttempt | None:
         """The code to show: that of the sign-in under way, else a new one. None when one has just succeeded.
 
         A sign-in for other scopes is shared too: a new one would void the code that the person is typing, and once
         somebody is signed in, a refresh brings the rest. With `consent` somebody is, and keeps what is granted.
-        A call that found nobody when `successes` was `since` needs no other sign-in than the one that came meanwhile.
+        A call that found nobody when `successes` was `since` needs no other sign-in than the one that came meanwhile,
+        and one that found the sign-in `seen` (its error's `sign_in_id`) none when another process has brought a newer.
 
         Raises:
             AuthenticationError: The sign-in before this one failed, which is said once; or Entra gives no code.
@@ -107,9 +108,15 @@ class HostSignIn:
         async with self._starting:
             if since is not None and self.successes > since and not consent:
                 return None
-            return await self._started(scopes, consent, since)
+            try:
+                return await self._started(scopes, consent, since, seen)
+            except SignedInMeanwhileError as meanwhile:
+                self._news = meanwhile.account
+                return None
 
-    async def _started(self, scopes: Sequence[str], consent: bool, since: int | None) -> SignInAttempt | None:
+    async def _started(
+        self, scopes: Sequence[str], consent: bool, since: int | None, seen: str | None
+    ) -> SignInAttempt | None:
         waiting = self._waiting
         under_way = self._credential.sign_in_under_way()
         if waiting is not None and waiting.attempt == under_way:
@@ -125,7 +132,7 @@ class HostSignIn:
                 raise waiting.error
         account = await self._credential.account() if consent else None
         granted = account.scopes if account is not None else ()
-        attempt = await self._credential.start_sign_in([*scopes, *granted])
+        attempt = await self._credential.start_sign_in([*scopes, *granted], seen=seen)
         if consent and not attempt.elsewhere:
             self._consents_asked |= dict.fromkeys(scopes, self._monotonic())
         if self._waiting is None or self._waiting.attempt != attempt:

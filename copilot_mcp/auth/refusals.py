@@ -198,7 +198,9 @@ def conditions_changed() -> AuthenticationRequiredError:
 
 def signed_out() -> AuthenticationRequiredError:
     """The error when no account is signed in."""
-    return AuthenticationRequiredError("Nobody is signed in to Microsoft 365.", "Run `copilot-mcp login`.")
+    error = AuthenticationRequiredError("Nobody is signed in to Microsoft 365.", "Run `copilot-mcp login`.")
+    error.sign_in_id = ""
+    return error
 
 
 def scopes_missing(missing: Sequence[str], asked: Asked) -> AuthenticationError:

@@ -56,10 +56,10 @@ class Person:
         return self._services.host_sign_in.successes if self._services.host_sign_in is not None else 0
 
     async def start(
-        self, scopes: Sequence[str], *, consent: bool = False, since: int | None = None
+        self, scopes: Sequence[str], *, consent: bool = False, since: int | None = None, seen: str | None = None
     ) -> "SignInAttempt | None":
         """See `HostSignIn.start`."""
-        return await (await self._services.sign_in()).start(scopes, consent=consent, since=since)
+        return await (await self._services.sign_in()).start(scopes, consent=consent, since=since, seen=seen)
 
     async def ended(self, attempt: "SignInAttempt") -> bool:
         """See `HostSignIn.ended`."""

@@ -137,15 +137,23 @@ class Login:
 
     async def _by_device_code(self, credential: "Credential") -> "Account":
         click.echo(f"Signing in by device code: its page opens on any device (this is {self._around.name}).", err=True)
-        attempt = await credential.start_sign_in(self.scopes, limited=False)
-        outcome = await self._decided(credential, attempt)
-        if attempt.elsewhere and (isinstance(outcome, CopilotMcpError) or await self._lacks(credential)):
+        outcome, elsewhere = await self._asked(credential)
+        if elsewhere and (isinstance(outcome, CopilotMcpError) or await self._lacks(credential)):
             click.echo("The other process has ended that sign-in or asked for less, so one more is needed.", err=True)
-            attempt = await credential.start_sign_in(self.scopes, limited=False)
-            outcome = await self._decided(credential, attempt)
+            outcome, _ = await self._asked(credential)
         if isinstance(outcome, CopilotMcpError):
             raise outcome
         return outcome
+
+    async def _asked(self, credential: "Credential") -> "tuple[Account | CopilotMcpError, bool]":
+        """What the person decided, and whether it was another process that asked them."""
+        from copilot_mcp.auth import SignedInMeanwhileError
+
+        try:
+            attempt = await credential.start_sign_in(self.scopes, limited=False)
+        except SignedInMeanwhileError as meanwhile:
+            return meanwhile.account, True
+        return await self._decided(credential, attempt), attempt.elsewhere
 
     def hint_after(self, error: AuthenticationError) -> str:
         """What to add to a refusal here, where its own advice to use a browser is of no use; mostly nothing."""

@@ -53,10 +53,10 @@ class SignIn(Protocol):
         ...
 
     async def start(
-        self, scopes: Sequence[str], *, consent: bool = False, since: int | None = None
+        self, scopes: Sequence[str], *, consent: bool = False, since: int | None = None, seen: str | None = None
     ) -> "SignInAttempt | None":
-        """The code to show, None when the person has just finished, or when more than `since` have succeeded; raises
-        the reason why the last one failed, once."""
+        """The code to show, None when the person has just finished, when more than `since` have succeeded, or when the
+        saved sign-in is not `seen` any more; raises the reason why the last one failed, once."""
         ...
 
     async def ended(self, attempt: "SignInAttempt") -> bool:
@@ -158,7 +158,7 @@ async def sign_in(
 async def _begun(person: SignIn, error: CopilotMcpError, scopes: Sequence[str], since: int) -> "SignInAttempt | None":
     """The code to show; where none can be had, the reason stands beside what needed it, and the other way in."""
     try:
-        return await person.start(scopes, consent=_asks_consent(error), since=since)
+        return await person.start(scopes, consent=_asks_consent(error), since=since, seen=error.sign_in_id)
     except AuthenticationError as failed:
         cause = "A sign-in cannot be started: " if failed.kind in _NOT_STARTED_KINDS else ""
         if cause and _asks_consent(error):

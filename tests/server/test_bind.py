@@ -265,17 +265,17 @@ async def test_no_call_is_made_again_after_a_turn(era: Any, error: Any, after_tu
         def offers_consent(self, scopes: Any) -> bool:
             return True
 
-        async def start(self, scopes: Any, *, consent: bool, since: int) -> None:
-            calls.append("sign-in")
+        async def start(self, scopes: Any, *, consent: bool, since: int, seen: str | None) -> None:
+            calls.append(f"sign-in after {seen}")
 
         async def greeting(self) -> str:
             return ""
 
     async def handle(request: BuildFilterRequest, context: ToolContext) -> Answer:
         calls.append("call")
-        error.after_turn = after_turn
+        error.after_turn, error.sign_in_id = after_turn, "7"
         raise error
 
     result = await call(handle, era, person=Person())
     assert result.meta["copilot-mcp/error"]["kind"] == error.kind
-    assert calls == (["call"] if after_turn else ["call", "sign-in", "call"])
+    assert calls == (["call"] if after_turn else ["call", "sign-in after 7", "call"])

@@ -1,0 +1,110 @@
+"""Two servers of one profile, step by step: what one of them brings, declines or gives up is heard by the other."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.from_thread
+import pytest
+
+from copilot_mcp.auth import Credential, HostSignIn, SignedInMeanwhileError, TokenCache
+from copilot_mcp.auth.keeping import Keeping
+from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
+
+pytestmark = pytest.mark.anyio
+
+FILES = ("Files.Read.All", "Sites.Read.All")
+MAIL = ("Mail.Read",)
+
+
+async def nap(seconds: float) -> None:
+    await anyio.sleep(0.01)
+
+
+@pytest.fixture
+def new_server(new_credential: Callable[..., Credential], tmp_path: Path) -> Callable[..., Credential]:
+    """Makes credentials with a cache of their own on one file, as processes have."""
+
+    def make(cache: Callable[[Path], TokenCache] = TokenCache) -> Credential:
+        credential = new_credential(cache=cache(tmp_path / "state" / "file.json"))
+        credential._sign_in._sleep = nap
+        return credential
+
+    return make
+
+
+@asynccontextmanager
+async def hosting(*credentials: Credential) -> AsyncIterator[list[HostSignIn]]:
+    async with anyio.create_task_group() as tasks:
+        yield [HostSignIn(credential, tasks, wait_s=5) for credential in credentials]
+        tasks.cancel_scope.cancel()
+
+
+async def refused(host: HostSignIn, scopes: tuple[str, ...]) -> str | None:
+    """The sign-in that a call found wanting."""
+    with pytest.raises((AuthenticationRequiredError, AuthenticationError)) as caught:
+        await host.token(scopes)
+    return caught.value.sign_in_id
+
+
+async def test_call_that_found_nobody_asks_nobody_when_another_server_was_quicker(new_server: Any, entra: Any) -> None:
+    first, second = new_server(), new_server()
+    attempt = await first.start_sign_in(FILES)
+    async with hosting(second) as [host]:
+        seen = await refused(host, FILES)
+        entra.approved = True
+        account = await first.finish_sign_in(attempt)
+        assert (seen, await host.start(FILES, since=0, seen=seen)) == ("", None)
+        assert (host.news(), entra.log.count("devicecode")) == (account, 1)
+        assert await host.token(FILES)
+
+
+async def test_call_whose_sign_in_was_of_no_use_asks_nobody_when_a_newer_one_is_there(
+    new_server: Any, entra: Any, sign_in: Any
+) -> None:
+    first, second = new_server(), new_server()
+    old = await sign_in(*FILES, by=first)
+    entra.refresh_tokens.clear()
+    async with hosting(second) as [host]:
+        seen = await refused(host, MAIL)
+        newer = await sign_in(*FILES, *MAIL, by=first)
+        made = entra.log.count("devicecode")
+        assert (seen, await host.start(MAIL, seen=seen), host.news()) == (old.sign_in_id, None, newer)
+        assert entra.log.count("devicecode") == made
+        assert await host.token(MAIL)
+
+
+async def test_call_whose_sign_in_is_of_no_use_and_the_newest_asks(new_server: Any, entra: Any, sign_in: Any) -> None:
+    first, second = new_server(), new_server()
+    await sign_in(*FILES, by=first)
+    entra.refresh_tokens.clear()
+    entra.approved = False
+    async with hosting(second) as [host]:
+        attempt = await host.start(MAIL, seen=await refused(host, MAIL))
+        assert attempt is not None
+        assert (attempt.user_code, entra.log.count("devicecode")) == ("ABCD1234", 2)
+
+
+async def test_sign_in_that_comes_while_a_code_is_about_to_be_made_leaves_it_unmade(
+    new_server: Any, entra: Any
+) -> None:
+    """A keyring may take seconds to say how a sign-in would be kept."""
+    first, began = new_server(), []
+
+    class Slow(TokenCache):
+        def prospect(self) -> Keeping:
+            if began:
+                entra.approved = True
+                anyio.from_thread.run(first.finish_sign_in, began.pop())
+            return super().prospect()
+
+    second = new_server(Slow)
+    began.append(await first.start_sign_in(FILES))
+    with pytest.raises(SignedInMeanwhileError) as caught:
+        await second.start_sign_in(FILES)
+    assert (caught.value.account, caught.value.kind) == (await first.account(), "signed_in_meanwhile")
+    assert entra.log.count("devicecode") == 1
+    await second.start_sign_in(FILES)  # whoever asks now has seen it, and nobody holds the right to ask
+    assert entra.log.count("devicecode") == 2
