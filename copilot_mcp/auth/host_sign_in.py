@@ -29,7 +29,10 @@ CONSENT_PAUSE_S = 3600.0
 
 @dataclass(slots=True)
 class _Waiting:
-    """A sign-in under way: `calls` wait for it now, and for the answers to `asked` a host comes back by itself."""
+    """A sign-in under way: `calls` wait for it now, and for the answers to `asked` a host comes back by itself.
+
+    `consents` are the permissions that the person was asked to grant with it.
+    """
 
     attempt: SignInAttempt
     names: frozenset[str]
@@ -37,6 +40,7 @@ class _Waiting:
     error: CopilotMcpError | None = None
     calls: int = 0
     asked: set[str] = field(default_factory=set)
+    consents: set[str] = field(default_factory=set)
 
 
 class HostSignIn:
@@ -109,10 +113,13 @@ class HostSignIn:
             if since is not None and self.successes > since and not consent:
                 return None
             try:
-                return await self._started(scopes, consent, since, seen)
+                attempt = await self._started(scopes, consent, since, seen)
             except SignedInMeanwhileError as meanwhile:
                 self._news = meanwhile.account
                 return None
+            if consent and attempt is not None and self._waiting is not None:
+                self._waiting.consents.update(scopes)
+            return attempt
 
     async def _started(
         self, scopes: Sequence[str], consent: bool, since: int | None, seen: str | None
@@ -184,7 +191,11 @@ class HostSignIn:
     def give_up(self, attempt: SignInAttempt) -> None:
         """Cancel this attempt for a call that wants it no more, unless another call waits for it or asks for it."""
         waiting = self._waiting
-        if waiting is not None and waiting.attempt == attempt and waiting.calls == 0 and not waiting.asked:
+        if waiting is None or waiting.attempt != attempt:
+            return
+        # A code of another process is noted here first: one that is used may have been for less.
+        self._consents_asked |= dict.fromkeys(waiting.consents, self._monotonic())
+        if waiting.calls == 0 and not waiting.asked:
             self.cancel()
 
     def cancel(self) -> None:

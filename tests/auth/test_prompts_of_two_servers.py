@@ -10,6 +10,7 @@ import anyio.from_thread
 import pytest
 
 from copilot_mcp.auth import Credential, HostSignIn, SignedInMeanwhileError, TokenCache
+from copilot_mcp.auth.host_sign_in import CONSENT_PAUSE_S
 from copilot_mcp.auth.keeping import Keeping
 from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
 
@@ -108,3 +109,34 @@ async def test_sign_in_that_comes_while_a_code_is_about_to_be_made_leaves_it_unm
     assert entra.log.count("devicecode") == 1
     await second.start_sign_in(FILES)  # whoever asks now has seen it, and nobody holds the right to ask
     assert entra.log.count("devicecode") == 2
+
+
+async def test_consent_that_was_declined_here_is_not_asked_for_again_whoever_made_the_code(
+    new_server: Any, entra: Any, sign_in: Any
+) -> None:
+    first, second = new_server(), new_server()
+    await sign_in(*FILES, by=first)
+    entra.approved = False
+    async with hosting(first, second) as [ours, theirs]:
+        attempt, shown = await ours.start(MAIL, consent=True), await theirs.start(MAIL, consent=True)
+        assert attempt is not None
+        assert shown is not None
+        assert await theirs.start(MAIL) is shown
+        assert (shown.elsewhere, theirs.offers_consent(MAIL)) == (True, True)
+        theirs.give_up(attempt)  # no attempt of theirs
+        assert theirs.offers_consent(MAIL)
+        theirs.give_up(shown)
+        assert (theirs.offers_consent(MAIL), theirs.offers_consent(["Chat.Read"])) == (False, True)
+        assert (first.sign_in_is_open(attempt), ours.offers_consent(MAIL)) == (True, True)
+        theirs._monotonic = lambda: anyio.current_time() + CONSENT_PAUSE_S
+        assert theirs.offers_consent(MAIL)
+
+
+async def test_sign_in_that_was_declined_here_is_no_declined_consent(new_server: Any) -> None:
+    first, second = new_server(), new_server()
+    async with hosting(first, second) as [ours, theirs]:
+        await ours.start(FILES)
+        shown = await theirs.start(FILES)
+        assert shown is not None
+        theirs.give_up(shown)
+        assert theirs.offers_consent(FILES)
