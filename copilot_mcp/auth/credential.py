@@ -69,8 +69,10 @@ class Credential:
         self._cache = cache
         self._clock = clock
         self._entra = Entra(cloud, tenant, client_id, http, clock=clock)
-        prompts = prompts_beside(cache, cloud, clock)
-        self._sign_in = DeviceCodeSignIn(self._entra, self._store, prompts, self.account, clock=clock, sleep=sleep)
+        self._prompts = prompts_beside(cache, cloud, clock)
+        self._sign_in = DeviceCodeSignIn(
+            self._entra, self._store, self._prompts, self.account, clock=clock, sleep=sleep
+        )
         self._memory = TokenMemory(clock, cache.stamp)
         self._flights: Flights[tuple[frozenset[str], str | None], HeldToken] = Flights(tasks)
 
@@ -199,11 +201,12 @@ class Credential:
     async def sign_out(self) -> None:
         """Forget account and tokens, here and for every process that shares the cache. Entra is not told.
 
-        Waits for a refresh under way, so that its answer is forgotten too.
+        Waits for a refresh under way, so that its answer is forgotten too. A code that another process shows is void.
         """
         self._sign_in.cancel()
         self._memory.forget()
         with anyio.CancelScope(shield=True):
+            await self._entra.run(self._prompts.void)  # first: what is saved before it is erased
             await self._entra.run(partial(erased, self._cache))
         self._memory.forget()
 

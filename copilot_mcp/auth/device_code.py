@@ -54,9 +54,17 @@ class _Pending:
         """Whether the person may still approve it."""
         return not self.cancelled and self.account is None and self.error is None and now < self.deadline
 
+    def is_usable(self, now: float) -> bool:
+        """Whether their approval would count."""
+        return self.is_open(now) and not self.turn.is_void()
+
     def covers(self, names: frozenset[str], claims: str | None) -> bool:
         """Whether its approval would give these permissions and satisfy these claims."""
         return names <= self.names and claims in (None, self.claims)
+
+    def is_wanted(self) -> bool:
+        """Whether nobody has cancelled it, here or by a sign-out in another process. Asked in a worker thread."""
+        return not self.cancelled and not self.turn.is_void()
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -138,7 +146,7 @@ class DeviceCodeSignIn:
         names, cancels = frozenset(scopes), self._cancels
         async with self._starting:
             now, pending = self._clock(), self._pending
-            if pending is not None and pending.is_open(now) and pending.covers(names, claims):
+            if pending is not None and pending.is_usable(now) and pending.covers(names, claims):
                 return pending.attempt
             if self._joined is not None and self._joined.is_open(now):
                 return self._joined.attempt
@@ -219,13 +227,15 @@ class DeviceCodeSignIn:
         pending, joined, now = self._pending, self._joined, self._clock()
         if joined is not None and joined.is_open(now):
             return joined.attempt
-        usable = pending is not None and pending.is_open(now) and claims in (None, pending.claims)
+        usable = pending is not None and pending.is_usable(now) and claims in (None, pending.claims)
         return pending.attempt if pending is not None and usable else None
 
     def is_open(self, attempt: SignInAttempt) -> bool:
         """Whether the person may still approve this attempt."""
-        shown = [each for each in (self._pending, self._joined) if each is not None and each.attempt == attempt]
-        return any(each.is_open(self._clock()) for each in shown)
+        pending, joined, now = self._pending, self._joined, self._clock()
+        if joined is not None and joined.attempt == attempt:
+            return joined.is_open(now)
+        return pending is not None and pending.attempt == attempt and pending.is_usable(now)
 
     def cancel(self) -> None:
         """Give up the pending attempt, also one that is being started; a later approval has no effect."""
@@ -242,7 +252,7 @@ class DeviceCodeSignIn:
         with anyio.CancelScope() as pending.scope:
             try:
                 answer = await self._poll(pending)
-                store = partial(self._store, pending.flow, answer, pending.names, lambda: not pending.cancelled)
+                store = partial(self._store, pending.flow, answer, pending.names, pending.is_wanted)
                 pending.account = await self._entra.run(store)
             except Exception as error:
                 # It runs beside the server's other work, which an exception would end.
@@ -258,6 +268,8 @@ class DeviceCodeSignIn:
         """
         fault: NoAnswerError | None = None
         for _ in range(_MAX_POLLS):
+            if not pending.is_wanted():
+                pending.cancel()  # the next request is not made
             try:
                 answer = await self._entra.run(partial(self._entra.poll, pending.flow))
                 fault = None

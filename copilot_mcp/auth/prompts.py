@@ -1,9 +1,10 @@
 """What the person is asked, one code at a time: by one process, or by all that share the profile's saved sign-in.
 
 Where a sign-in is kept, a small file beside it says which code is shown and when codes were made within the hour, so
-that many servers show one and count together. The process that waits for the person holds the file's lock, which the
-operating system lets go when that process ends, however it ends. In the file is only what was shown: the device code,
-with which a sign-in is redeemed, never leaves its process.
+that many servers show one and count together. A sign-out voids what was shown before it, in whatever process. The
+process that waits for the person holds the file's lock, which the operating system lets go when that process ends,
+however it ends. In the file is only what was shown: the device code, with which a sign-in is redeemed, never leaves
+its process.
 """
 
 import json
@@ -24,6 +25,7 @@ import anyio.from_thread
 from copilot_mcp.auth.clouds import Cloud
 from copilot_mcp.auth.file_lock import HeldFile, hold, text_of_holder
 from copilot_mcp.auth.sign_in_cache import SignInCache
+from copilot_mcp.auth.sign_outs import SignOuts
 from copilot_mcp.auth.token_cache import TokenCache
 from copilot_mcp.errors import AuthenticationError
 
@@ -76,11 +78,16 @@ class SignInAttempt:
 
 
 class Turn:
-    """The right to ask the person, until `release`. `starts` are seconds since 1970; `file` is None without sharing."""
+    """The right to ask the person, until `release`. `starts` are seconds since 1970; `file` is None without sharing.
 
-    def __init__(self, starts: list[float], file: HeldFile | None = None) -> None:
+    `sign_outs` counts those of other processes, None where there are none.
+    """
+
+    def __init__(self, starts: list[float], file: HeldFile | None = None, sign_outs: SignOuts | None = None) -> None:
         self._starts = starts
         self._file = file
+        self._sign_outs = sign_outs
+        self._sign_outs_before = self._count()
         self._write(None)  # what the last process showed is over
 
     def check(self, now: float) -> None:
@@ -105,6 +112,10 @@ class Turn:
         del self._starts[:-STARTS_PER_HOUR]
         self._write(attempt)
 
+    def is_void(self) -> bool:
+        """Whether somebody has signed out since, so that an approval must have no effect."""
+        return self._count() != self._sign_outs_before
+
     def release(self) -> None:
         """Let others ask; may be called again."""
         self._write(None)
@@ -116,7 +127,11 @@ class Turn:
         """A disk may refuse: then others wait a while and ask for themselves."""
         if self._file is not None:
             with suppress(OSError):
-                self._file.write(json.dumps({"starts": self._starts, "shown": attempt and _entry(attempt)}))
+                shown = attempt and _entry(attempt, self._sign_outs_before)
+                self._file.write(json.dumps({"starts": self._starts, "shown": shown}))
+
+    def _count(self) -> int:
+        return self._sign_outs.count() if self._sign_outs is not None else 0
 
 
 class Prompts(Protocol):
@@ -128,24 +143,32 @@ class Prompts(Protocol):
     def is_shown(self, attempt: SignInAttempt) -> bool:
         """Whether another process still waits for the person to use this code."""
 
+    def void(self) -> None:
+        """Somebody signs out: whatever is asked now, in whatever process, must bring nothing any more."""
+
 
 class MemoryPrompts:
-    """Counts for this process alone."""
+    """Counts for this process alone; `sign_outs` of others may void what it asks."""
 
-    def __init__(self) -> None:
+    def __init__(self, sign_outs: SignOuts | None = None) -> None:
         self._starts: list[float] = []
+        self._sign_outs = sign_outs
 
     def begin(self) -> Turn:
         """The right to ask."""
-        return Turn(self._starts)
+        return Turn(self._starts, sign_outs=self._sign_outs)
 
     def is_shown(self, attempt: SignInAttempt) -> bool:
         """False: there is no other process."""
         return False
 
+    def void(self) -> None:
+        """Nothing to do: there is no other process."""
+
 
 def _nap(seconds: float) -> None:
     """A worker thread's sleep, which ends with the caller that waits for it."""
+    anyio.from_thread.check_cancelled()  # `run` hears of no cancellation that came before it
     anyio.from_thread.run(anyio.sleep, seconds)
 
 
@@ -173,7 +196,8 @@ class SharedPrompts:
         self._wait_s = wait_s
         self._monotonic = monotonic
         self._nap = nap
-        self._alone = MemoryPrompts()
+        self._sign_outs = SignOuts(path.with_suffix(".signouts"))
+        self._alone = MemoryPrompts(self._sign_outs)
 
     def begin(self) -> Turn | SignInAttempt:
         """The right to ask, or what another process asks; waits while that one is about to."""
@@ -188,7 +212,7 @@ class SharedPrompts:
                     logger.warning("Another process has been about to ask for a sign-in for long; asking beside it.")
                     return self._alone.begin()
                 self._nap(_PAUSE_S)
-            return Turn(_starts_in(file.read()), file)
+            return Turn(_starts_in(file.read()), file, self._sign_outs)
         except (OSError, AuthenticationError) as error:
             logger.warning("%s cannot be used (%s); sign-ins are counted alone.", self._path, type(error).__name__)
             return self._alone.begin()
@@ -199,11 +223,16 @@ class SharedPrompts:
             return self._shown() == attempt
         return False
 
+    def void(self) -> None:
+        """Count a sign-out, where anybody ever asked."""
+        if self._path.exists():
+            self._sign_outs.add()
+
     def _shown(self) -> SignInAttempt | None:
         """What another process asks now. Its page is held to the same hosts as one that came from Entra."""
         text = text_of_holder(self._path)
         shown = _document(text).get("shown") if text is not None else None
-        if not isinstance(shown, dict):
+        if not isinstance(shown, dict) or shown.get("signOuts") != self._sign_outs.count():
             return None
         code, page = shown.get("code"), shown.get("page")
         ends, interval = _number(shown.get("ends")), _number(shown.get("interval"))
@@ -224,13 +253,14 @@ def prompts_beside(cache: SignInCache, cloud: Cloud, clock: Callable[[], float])
     return SharedPrompts(cache.path.with_suffix(".prompt"), cloud, lambda: cache.prospect().path is not None, clock)
 
 
-def _entry(attempt: SignInAttempt) -> dict[str, Any]:
+def _entry(attempt: SignInAttempt, sign_outs: int) -> dict[str, Any]:
     return {
         "code": attempt.user_code,
         "page": attempt.verification_uri,
         "ends": attempt.expires_at.timestamp(),
         "interval": attempt.interval,
         "forClaims": attempt.for_claims,
+        "signOuts": sign_outs,
     }
 
 

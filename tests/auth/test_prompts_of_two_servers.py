@@ -1,5 +1,6 @@
 """Two servers of one profile, step by step: what one of them brings, declines or gives up is heard by the other."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -140,3 +141,68 @@ async def test_sign_in_that_was_declined_here_is_no_declined_consent(new_server:
         assert shown is not None
         theirs.give_up(shown)
         assert theirs.offers_consent(FILES)
+
+
+async def test_sign_out_voids_the_code_that_another_server_shows(new_server: Any, entra: Any) -> None:
+    first, second = new_server(), new_server()
+    async with hosting(first, second) as [ours, theirs]:
+        attempt, shown = await ours.start(FILES), await theirs.start(FILES)
+        assert attempt is not None
+        assert shown is not None
+        await new_server().sign_out()
+        assert not first.sign_in_is_open(attempt)
+        assert (await ours.ended(attempt), await theirs.ended(shown)) == (True, True)
+        for host, ended in ((ours, attempt), (theirs, shown)):
+            with pytest.raises(AuthenticationError) as caught:
+                host.check(ended)
+            assert caught.value.kind == "sign_in_cancelled"
+        entra.approved = True
+        assert (await first.account(), await second.account()) == (None, None)
+        anew = await theirs.start(FILES)
+        assert anew is not None
+        assert (anew.elsewhere, entra.log.count("devicecode")) == (False, 2)
+        assert await theirs.ended(anew)
+        assert await ours.token(FILES)
+
+
+async def test_approval_that_comes_with_a_sign_out_elsewhere_is_not_stored(
+    new_server: Any, entra: Any, tmp_path: Path
+) -> None:
+    first, second = new_server(), new_server()
+    attempt = await first.start_sign_in(FILES)
+
+    def signed_out_first(form: dict[str, str]) -> Any:
+        second._prompts.void()
+        return entra.success(form.get("scope", entra.device_scope))
+
+    entra.script["token"].append(signed_out_first)
+    with pytest.raises(AuthenticationError) as caught:
+        await first.finish_sign_in(attempt)
+    assert (caught.value.kind, await second.account()) == ("sign_in_cancelled", None)
+    assert not (tmp_path / "state" / "file.json").exists()
+
+
+async def test_code_from_before_a_sign_out_is_neither_given_again_nor_joined(new_server: Any, entra: Any) -> None:
+    first, second = new_server(), new_server()
+    before = await first.start_sign_in(FILES)
+    await second.sign_out()
+    assert first.sign_in_under_way() is None
+    started = time.monotonic()
+    with anyio.move_on_after(0.2) as scope:
+        await second.start_sign_in(FILES)  # waits until the other has let go
+    assert (scope.cancelled_caught, time.monotonic() - started < 5) == (True, True)
+    after = await first.start_sign_in(FILES)
+    assert (after is not before, entra.log.count("devicecode")) == (True, 2)
+    assert (await second.start_sign_in(FILES)).elsewhere
+    first.cancel_sign_in()
+
+
+async def test_sign_out_that_cannot_be_counted_is_one_all_the_same(
+    new_server: Any, sign_in: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    credential = new_server()
+    await sign_in(by=credential)
+    (tmp_path / "state" / "file.signouts").mkdir()
+    await credential.sign_out()
+    assert await credential.account() is None
+    assert "can still be approved" in caplog.text

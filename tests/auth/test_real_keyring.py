@@ -72,7 +72,7 @@ async def test_sign_in_is_encrypted_and_comes_back_in_another_process(
     assert "SECRETMARK" not in other.stdout
     await credential.sign_out()
     assert await credential.account() is None
-    left = [cache.path.with_suffix(end).name for end in (".lock", ".prompt", ".refresh")]
+    left = [cache.path.with_suffix(end).name for end in (".lock", ".prompt", ".refresh", ".signouts")]
     assert sorted(os.listdir(cache.path.parent)) == left
 
 

@@ -178,6 +178,7 @@ async def test_only_what_was_shown_is_in_the_file_and_nothing_after_the_end(
             "ends": attempt.expires_at.timestamp(),
             "interval": attempt.interval,
             "forClaims": False,
+            "signOuts": 0,
         }
         credential.cancel_sign_in()
         assert json.loads(path.with_suffix(".prompt").read_text("utf-8"))["shown"] is None
@@ -326,7 +327,14 @@ class Prompts:
 
     def attempt(self, **changes: Any) -> dict[str, Any]:
         page = "https://login.copilot-mcp.test/devicelogin"
-        return {"code": "ABCDEFGHI", "page": page, "ends": self.now + 900, "interval": 5, "forClaims": True} | changes
+        return {
+            "code": "ABCDEFGHI",
+            "page": page,
+            "ends": self.now + 900,
+            "interval": 5,
+            "forClaims": True,
+            "signOuts": 0,
+        } | changes
 
     def write(self, text: str) -> None:
         self.path.write_text(text, "utf-8")
@@ -363,6 +371,8 @@ def test_clock_that_was_set_back_does_not_lock_anybody_out(prompts: Prompts) -> 
         {"ends": 0},
         {"interval": 1e308},
         {"interval": True},
+        {"signOuts": 1},
+        {"signOuts": None},
     ],
 )
 def test_planted_text_is_never_shown(prompts: Prompts, changes: dict[str, Any]) -> None:
