@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from copilot_mcp.auth.child_environment import without_our_secrets
     from copilot_mcp.auth.credential import Credential
     from copilot_mcp.auth.daemon_thread import in_daemon_thread
-    from copilot_mcp.auth.device_code import SignedInMeanwhileError
     from copilot_mcp.auth.host_sign_in import HostSignIn
+    from copilot_mcp.auth.joined_code import SignedInMeanwhileError
     from copilot_mcp.auth.keeping import Keeping
     from copilot_mcp.auth.outside_token import Origin, OutsideToken
     from copilot_mcp.auth.prompts import SignInAttempt
@@ -72,7 +72,7 @@ _HOMES = {
     "SharedFile": "shared_file",
     "SignInAttempt": "prompts",
     "SignInCache": "sign_in_cache",
-    "SignedInMeanwhileError": "device_code",
+    "SignedInMeanwhileError": "joined_code",
     "TokenCache": "token_cache",
     "TokenFacts": "token_facts",
     "cache_file_name": "cache_place",

@@ -178,6 +178,10 @@ class Credential:
         """Give up a pending sign-in at once; a later approval has no effect."""
         self._sign_in.cancel()
 
+    def give_up_sign_in(self) -> bool:
+        """Cancel for this process alone: one whose code another process shows goes on. Whether it is over."""
+        return self._sign_in.give_up()
+
     async def account(self) -> Account | None:
         """Who is signed in, from the cache alone, opened again only when it has changed; None when nobody is."""
         if (known := self._memory.account()) is None:

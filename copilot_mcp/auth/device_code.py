@@ -9,7 +9,6 @@ import copy
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -18,12 +17,13 @@ import anyio
 from copilot_mcp.auth.answers import Account
 from copilot_mcp.auth.device_answer import read_attempt
 from copilot_mcp.auth.entra import DeviceFlow, Entra
-from copilot_mcp.auth.joined_code import JoinedCode
+from copilot_mcp.auth.joined_code import JoinedCode, SignedInMeanwhileError
+from copilot_mcp.auth.pending_code import PendingCode
 from copilot_mcp.auth.prompts import LONGEST_INTERVAL_S, Prompts, SignInAttempt, Turn
 from copilot_mcp.auth.refusals import NoAnswerError, expired_code, is_pending, is_slow_down, refusal_error
 from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError, CopilotMcpError
 
-__all__ = ["DeviceCodeSignIn", "SignedInMeanwhileError", "unforeseen"]
+__all__ = ["DeviceCodeSignIn", "unforeseen"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,57 +32,6 @@ _MAX_POLLS = 1000
 Sleep = Callable[[float], Awaitable[None]]
 Store = Callable[[DeviceFlow, dict[str, Any], frozenset[str], Callable[[], bool]], Account]
 """Checks a success and stores it, in a worker thread; the last argument tells whether it is still wanted."""
-
-
-@dataclass(slots=True)
-class _Pending:
-    attempt: SignInAttempt
-    names: frozenset[str]
-    claims: str | None
-    deadline: float
-    interval: float
-    flow: DeviceFlow = field(repr=False)
-    turn: Turn = field(repr=False)
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
-    waiters: int = 0
-    cancelled: bool = False
-    scope: anyio.CancelScope | None = None
-    account: Account | None = None
-    error: CopilotMcpError | None = None
-
-    def is_open(self, now: float) -> bool:
-        """Whether the person may still approve it."""
-        return not self.cancelled and self.account is None and self.error is None and now < self.deadline
-
-    def is_usable(self, now: float) -> bool:
-        """Whether their approval would count."""
-        return self.is_open(now) and not self.turn.is_void()
-
-    def covers(self, names: frozenset[str], claims: str | None) -> bool:
-        """Whether its approval would give these permissions and satisfy these claims."""
-        return names <= self.names and claims in (None, self.claims)
-
-    def is_wanted(self) -> bool:
-        """Whether nobody has cancelled it, here or by a sign-out in another process. Asked in a worker thread."""
-        return not self.cancelled and not self.turn.is_void()
-
-    def cancel(self) -> None:
-        self.cancelled = True
-        self.turn.release()
-        if self.scope is not None:
-            self.scope.cancel()
-        else:
-            self.flow.forget()
-
-
-class SignedInMeanwhileError(AuthenticationError):
-    """No code is needed: another process has just brought a sign-in, that of `account`."""
-
-    kind = "signed_in_meanwhile"
-
-    def __init__(self, account: Account) -> None:
-        super().__init__("Somebody has signed in meanwhile.", "Call again.")
-        self.account = account
 
 
 def _cancelled() -> AuthenticationError:
@@ -125,7 +74,7 @@ class DeviceCodeSignIn:
         self._clock = clock
         self._sleep = sleep
         self._starting = anyio.Lock()
-        self._pending: _Pending | None = None
+        self._pending: PendingCode | None = None
         self._joined: JoinedCode | None = None
         self._cancels = 0
 
@@ -147,6 +96,7 @@ class DeviceCodeSignIn:
         async with self._starting:
             now, pending = self._clock(), self._pending
             if pending is not None and pending.is_usable(now) and pending.covers(names, claims):
+                pending.given_up = False
                 return pending.attempt
             if self._joined is not None and self._joined.is_open(now):
                 return self._joined.attempt
@@ -154,21 +104,30 @@ class DeviceCodeSignIn:
                 if limited:
                     pending.turn.check(now)
                 pending.cancel()
+            if self._joined is not None:
+                self._joined.cancel()
             known = await self._known() if seen is None else seen
             turn = await self._entra.run(self._prompts.begin)
             if isinstance(turn, SignInAttempt):
-                self._joined = JoinedCode(turn, known)
-                return turn
+                return await self._join(turn, known)
             try:
-                # Whoever had the turn before saved what it brought, and then let go.
-                if (account := await self._saved()) is not None and account.sign_in_id != known:
-                    raise SignedInMeanwhileError(account)
+                await self._check_newest(known)
                 if limited:
                     turn.check(now)
                 return await self._begun(turn, names, claims, cancels)
             except BaseException:
                 turn.release()
                 raise
+
+    async def _join(self, attempt: SignInAttempt, known: str) -> SignInAttempt:
+        seat = await self._entra.run(partial(self._prompts.joiners.join, attempt.user_code))
+        self._joined = JoinedCode(attempt, known, seat)
+        return attempt
+
+    async def _check_newest(self, known: str) -> None:
+        """Look again in our turn: whoever had it before saved what it brought, and then let go."""
+        if (account := await self._saved()) is not None and account.sign_in_id != known:
+            raise SignedInMeanwhileError(account)
 
     async def _begun(self, turn: Turn, names: frozenset[str], claims: str | None, cancels: int) -> SignInAttempt:
         """A new code, made in our turn."""
@@ -178,7 +137,7 @@ class DeviceCodeSignIn:
         attempt = read_attempt(flow, self._entra.asked.by("", names), self._clock())
         turn.publish(attempt, self._clock())
         deadline = attempt.expires_at.timestamp()
-        self._pending = _Pending(attempt, names, flow.claims, deadline, attempt.interval, flow, turn)
+        self._pending = PendingCode(attempt, names, flow.claims, deadline, attempt.interval, flow, turn)
         return attempt
 
     async def _known(self) -> str:
@@ -222,13 +181,16 @@ class DeviceCodeSignIn:
     def under_way(self, claims: str | None) -> SignInAttempt | None:
         """The attempt that the person may still approve and that satisfies these claims, whatever its scopes.
 
-        One of another process is given whatever it satisfies: it comes first, and ours after it.
+        One of another process is given whatever it satisfies: it comes first, and ours after it. Whoever asks shows it
+        again, so one that was given up goes on.
         """
         pending, joined, now = self._pending, self._joined, self._clock()
         if joined is not None and joined.is_open(now):
             return joined.attempt
-        usable = pending is not None and pending.is_usable(now) and claims in (None, pending.claims)
-        return pending.attempt if pending is not None and usable else None
+        if pending is None or not pending.is_usable(now) or claims not in (None, pending.claims):
+            return None
+        pending.given_up = False
+        return pending.attempt
 
     def is_open(self, attempt: SignInAttempt) -> bool:
         """Whether the person may still approve this attempt."""
@@ -236,6 +198,18 @@ class DeviceCodeSignIn:
         if joined is not None and joined.attempt == attempt:
             return joined.is_open(now)
         return pending is not None and pending.attempt == attempt and pending.is_usable(now)
+
+    def give_up(self) -> bool:
+        """Cancel, but while another process shows our code wait on for its sake; whether it is over at once."""
+        pending = self._pending
+        if pending is not None and pending.is_usable(self._clock()) and self._is_joined(pending):
+            pending.given_up = True
+            return False
+        self.cancel()
+        return True
+
+    def _is_joined(self, pending: PendingCode) -> bool:
+        return self._prompts.joiners.wait_for(pending.attempt.user_code)
 
     def cancel(self) -> None:
         """Give up the pending attempt, also one that is being started; a later approval has no effect."""
@@ -245,7 +219,7 @@ class DeviceCodeSignIn:
         if self._pending is not None and self._pending.is_open(self._clock()):
             self._pending.cancel()
 
-    async def _decide(self, pending: _Pending) -> None:
+    async def _decide(self, pending: PendingCode) -> None:
         """Fill in the account or the error, or leave both out when the attempt was cancelled."""
         if pending.cancelled:
             return
@@ -261,14 +235,14 @@ class DeviceCodeSignIn:
         pending.flow.forget()
         pending.turn.release()
 
-    async def _poll(self, pending: _Pending) -> dict[str, Any]:
+    async def _poll(self, pending: PendingCode) -> dict[str, Any]:
         """The answer that ends the waiting; a fault of the network or of Entra does not end it.
 
         The first question is asked at once, as MSAL does: the interval lies between two questions (RFC 8628, 3.2).
         """
         fault: NoAnswerError | None = None
         for _ in range(_MAX_POLLS):
-            if not pending.is_wanted():
+            if not pending.is_wanted() or (pending.given_up and not self._is_joined(pending)):
                 pending.cancel()  # the next request is not made
             try:
                 answer = await self._entra.run(partial(self._entra.poll, pending.flow))

@@ -13,7 +13,8 @@ import anyio
 
 from copilot_mcp.auth.answers import Account
 from copilot_mcp.auth.credential import Credential
-from copilot_mcp.auth.device_code import SignedInMeanwhileError, unforeseen
+from copilot_mcp.auth.device_code import unforeseen
+from copilot_mcp.auth.joined_code import SignedInMeanwhileError
 from copilot_mcp.auth.prompts import SignInAttempt
 from copilot_mcp.errors import CopilotMcpError
 
@@ -31,7 +32,8 @@ CONSENT_PAUSE_S = 3600.0
 class _Waiting:
     """A sign-in under way: `calls` wait for it now, and for the answers to `asked` a host comes back by itself.
 
-    `consents` are the permissions that the person was asked to grant with it.
+    `consents` are the permissions that the person was asked to grant with it. One that is `given_up` goes on for
+    another process alone.
     """
 
     attempt: SignInAttempt
@@ -41,6 +43,7 @@ class _Waiting:
     calls: int = 0
     asked: set[str] = field(default_factory=set)
     consents: set[str] = field(default_factory=set)
+    given_up: bool = False
 
 
 class HostSignIn:
@@ -91,7 +94,7 @@ class HostSignIn:
         """Whether the person is asked to grant these permissions themselves: each once an hour, or being asked now."""
         waiting = self._waiting
         failed = waiting is not None and waiting.error is not None and waiting.names >= frozenset(scopes)
-        if waiting is not None and (failed or not waiting.done.is_set()):
+        if waiting is not None and not waiting.given_up and (failed or not waiting.done.is_set()):
             return True
         least = self._monotonic() - CONSENT_PAUSE_S
         return any(self._consents_asked.get(scope, least) <= least for scope in scopes)
@@ -117,8 +120,9 @@ class HostSignIn:
             except SignedInMeanwhileError as meanwhile:
                 self._news = meanwhile.account
                 return None
-            if consent and attempt is not None and self._waiting is not None:
-                self._waiting.consents.update(scopes)
+            if attempt is not None and self._waiting is not None:
+                self._waiting.given_up = False
+                self._waiting.consents.update(scopes if consent else ())
             return attempt
 
     async def _started(
@@ -189,14 +193,19 @@ class HostSignIn:
             self._waiting.asked.discard(question)
 
     def give_up(self, attempt: SignInAttempt) -> None:
-        """Cancel this attempt for a call that wants it no more, unless another call waits for it or asks for it."""
+        """Cancel this attempt for a call that wants it no more, unless another call waits for it or asks for it.
+
+        While another process shows its code, the person may be typing that, so it goes on.
+        """
         waiting = self._waiting
         if waiting is None or waiting.attempt != attempt:
             return
         # A code of another process is noted here first: one that is used may have been for less.
         self._consents_asked |= dict.fromkeys(waiting.consents, self._monotonic())
         if waiting.calls == 0 and not waiting.asked:
-            self.cancel()
+            waiting.given_up = True
+            if self._credential.give_up_sign_in():
+                self._waiting = None
 
     def cancel(self) -> None:
         """Cancel a sign-in under way; a later approval has no effect."""

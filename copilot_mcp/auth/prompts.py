@@ -24,6 +24,7 @@ import anyio.from_thread
 
 from copilot_mcp.auth.clouds import Cloud
 from copilot_mcp.auth.file_lock import HeldFile, hold, text_of_holder
+from copilot_mcp.auth.joiners import Joiners
 from copilot_mcp.auth.sign_in_cache import SignInCache
 from copilot_mcp.auth.sign_outs import SignOuts
 from copilot_mcp.auth.token_cache import TokenCache
@@ -135,7 +136,9 @@ class Turn:
 
 
 class Prompts(Protocol):
-    """Who may ask the person. Methods may block; call them from a worker thread."""
+    """Who may ask the person, and which other processes show what we ask. Call them from a worker thread."""
+
+    joiners: Joiners
 
     def begin(self) -> Turn | SignInAttempt:
         """The right to ask, or what another process asks already."""
@@ -153,6 +156,7 @@ class MemoryPrompts:
     def __init__(self, sign_outs: SignOuts | None = None) -> None:
         self._starts: list[float] = []
         self._sign_outs = sign_outs
+        self.joiners = Joiners()
 
     def begin(self) -> Turn:
         """The right to ask."""
@@ -189,6 +193,7 @@ class SharedPrompts:
         monotonic: Callable[[], float] = time.monotonic,
         nap: Callable[[float], None] = _nap,
     ) -> None:
+        self.joiners = Joiners(path)
         self._path = path
         self._cloud = cloud
         self._kept = kept

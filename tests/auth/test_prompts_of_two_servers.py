@@ -12,6 +12,7 @@ import pytest
 
 from copilot_mcp.auth import Credential, HostSignIn, SignedInMeanwhileError, TokenCache
 from copilot_mcp.auth.host_sign_in import CONSENT_PAUSE_S
+from copilot_mcp.auth.joiners import Joiners
 from copilot_mcp.auth.keeping import Keeping
 from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError
 
@@ -206,3 +207,84 @@ async def test_sign_out_that_cannot_be_counted_is_one_all_the_same(
     await credential.sign_out()
     assert await credential.account() is None
     assert "can still be approved" in caplog.text
+
+
+async def test_question_dismissed_at_one_server_leaves_its_code_to_the_other(new_server: Any, entra: Any) -> None:
+    first, second = new_server(), new_server()
+    async with hosting(first, second) as [ours, theirs]:
+        attempt, shown = await ours.start(FILES), await theirs.start(FILES)
+        assert attempt is not None
+        assert shown is not None
+        ours.give_up(attempt)
+        assert first.sign_in_is_open(attempt)
+        entra.approved = True
+        assert (await theirs.ended(shown), await ours.ended(attempt)) == (True, True)
+        theirs.check(shown)
+        assert await theirs.token(FILES) == await ours.token(FILES)
+        assert entra.log.count("devicecode") == 1
+
+
+async def test_code_that_both_servers_give_up_is_void(new_server: Any, entra: Any) -> None:
+    first, second = new_server(), new_server()
+    async with hosting(first, second) as [ours, theirs]:
+        attempt, shown = await ours.start(FILES), await theirs.start(FILES)
+        assert attempt is not None
+        assert shown is not None
+        ours.give_up(attempt)
+        theirs.give_up(shown)
+        assert await ours.ended(attempt)
+        with pytest.raises(AuthenticationError) as caught:
+            ours.check(attempt)
+        assert (caught.value.kind, first.sign_in_is_open(attempt)) == ("sign_in_cancelled", False)
+        entra.approved = True
+        assert await first.account() is None
+
+
+async def test_code_that_was_given_up_and_is_shown_again_needs_no_other_server(new_server: Any, entra: Any) -> None:
+    first, second = new_server(), new_server()
+    async with hosting(first, second) as [ours, theirs]:
+        attempt, shown = await ours.start(FILES), await theirs.start(FILES)
+        assert attempt is not None
+        assert shown is not None
+        ours.give_up(attempt)
+        assert await ours.start(FILES) is attempt
+        ours.give_up(attempt)
+        assert await first.start_sign_in(FILES) is attempt
+        theirs.give_up(shown)
+        await nap(0)
+        entra.approved = True
+        assert await ours.ended(attempt)
+        assert await ours.token(FILES)
+
+
+async def test_consent_that_goes_on_for_another_server_is_not_offered_again(
+    new_server: Any, entra: Any, sign_in: Any
+) -> None:
+    first, second = new_server(), new_server()
+    await sign_in(*FILES, by=first)
+    entra.approved = False
+    async with hosting(first, second) as [ours, theirs]:
+        attempt, shown = await ours.start(MAIL, consent=True), await theirs.start(MAIL, consent=True)
+        assert attempt is not None
+        assert shown is not None
+        ours.give_up(attempt)
+        assert (ours.offers_consent(MAIL), theirs.offers_consent(MAIL)) == (False, True)
+        entra.approved = True
+        assert await theirs.ended(shown)
+        assert await ours.token(MAIL)
+
+
+def test_ninth_process_shows_the_code_without_being_waited_for(tmp_path: Path) -> None:
+    joiners = Joiners(tmp_path / "state" / "file.prompt")
+    seats = [joiners.join("ABCD1234") for _ in range(9)]
+    assert [seat is not None for seat in seats] == [True] * 8 + [False]
+    assert (joiners.wait_for("ABCD1234"), joiners.wait_for("WXYZ9876")) == (True, False)
+    for seat in seats[:8]:
+        assert seat is not None
+        seat.release()
+    assert not joiners.wait_for("ABCD1234")
+
+
+def test_process_that_cannot_say_so_shows_the_code_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "file.joined0").mkdir()
+    assert Joiners(tmp_path / "file.prompt").join("ABCD1234") is None
