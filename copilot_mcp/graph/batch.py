@@ -21,6 +21,7 @@ from copilot_mcp.graph.json_reader import read_json
 from copilot_mcp.graph.refusals import Answer, refusal, retry_after, stream_refusal
 from copilot_mcp.graph.retrieval import RetrievalBody
 from copilot_mcp.graph.scopes import RETRIEVAL_SCOPES
+from copilot_mcp.graph.token_time import in_time
 from copilot_mcp.graph.tokens import Bearer
 from copilot_mcp.graph.transport import (
     RETRIED_STATUSES,
@@ -132,7 +133,7 @@ class _Batch:
         refused: _Refused | None = None
         while items:
             try:
-                if refused is not None and not await bearer.renew(refused.token, refused.claims):
+                if refused is not None and not await self._renewed(bearer, refused):
                     return  # refused with a new token too, so that stands
                 if self._clocks.monotonic() >= self._deadline:
                     _leave(items, renewed=refused is not None)
@@ -142,6 +143,10 @@ class _Batch:
             except CopilotMcpError as error:
                 await self._fail(items, error)
                 return
+
+    async def _renewed(self, bearer: Bearer, refused: _Refused) -> bool:
+        left = self._deadline - self._clocks.monotonic()
+        return await in_time(left, bearer.renew(refused.token, refused.claims))
 
     async def _fail(self, items: list[_Item], error: CopilotMcpError) -> None:
         """Give the error of an envelope to its items.

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -210,6 +211,21 @@ async def test_renewal_that_takes_all_the_time_says_to_ask_again(wire: Any) -> N
         "Microsoft Graph refused the token. The sign-in has been renewed, but this call had no time left for this "
         "request. Ask again."
     )
+
+
+async def test_renewal_that_never_comes_costs_only_what_was_refused(wire: Any) -> None:
+    class Hanging:
+        async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
+            if rejected is not None:
+                await anyio.sleep_forever()
+            wire.seconds += 54.9  # a tenth of a second is left of the call
+            return "token-1"
+
+    wire.tokens = Hanging()
+    with anyio.fail_after(20):
+        async with wire.open(batch(lambda item, token: (401 if item["queryString"] == "b" else 200, {}))) as graph:
+            results = await graph.retrieve_many([body("a"), body("b")])
+    assert shown(results) == [("a", 1), ("token_timeout", 1)]
 
 
 async def test_wrong_clock_is_found_in_the_date_of_the_envelope(wire: Any) -> None:
