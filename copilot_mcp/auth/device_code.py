@@ -106,7 +106,7 @@ class DeviceCodeSignIn:
                 pending.cancel()
             if self._joined is not None:
                 self._joined.cancel()
-            known = await self._known() if seen is None else seen
+            known = await self._known(seen)
             turn = await self._entra.run(self._prompts.begin)
             if isinstance(turn, SignInAttempt):
                 return await self._join(turn, known)
@@ -125,7 +125,7 @@ class DeviceCodeSignIn:
         return attempt
 
     async def _check_newest(self, known: str) -> None:
-        """Look again in our turn: whoever had it before saved what it brought, and then let go."""
+        """Look before another's code is shown, and again in our turn: who had it before saved first, then let go."""
         if (account := await self._saved()) is not None and account.sign_in_id != known:
             raise SignedInMeanwhileError(account)
 
@@ -140,8 +140,11 @@ class DeviceCodeSignIn:
         self._pending = PendingCode(attempt, names, flow.claims, deadline, attempt.interval, flow, turn)
         return attempt
 
-    async def _known(self) -> str:
-        """The sign-in that is saved now, empty for none or one that cannot be read."""
+    async def _known(self, seen: str | None) -> str:
+        """The sign-in that was `seen`, else the one that is saved now; empty for none or one that cannot be read."""
+        if seen is not None:
+            await self._check_newest(seen)
+            return seen
         account = await self._saved()
         return account.sign_in_id if account is not None else ""
 

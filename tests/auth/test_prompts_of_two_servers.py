@@ -79,6 +79,18 @@ async def test_call_whose_sign_in_was_of_no_use_asks_nobody_when_a_newer_one_is_
         assert await host.token(MAIL)
 
 
+async def test_call_that_found_nobody_does_not_join_a_code_that_came_after_a_sign_in(
+    new_server: Any, entra: Any, sign_in: Any
+) -> None:
+    first, second = new_server(), new_server()
+    async with hosting(second) as [host]:
+        seen = await refused(host, FILES)
+        await sign_in(*FILES, by=first)
+        await first.start_sign_in(MAIL)
+        assert await host.start(FILES, seen=seen) is None
+        assert await host.token(FILES)
+
+
 async def test_call_whose_sign_in_is_of_no_use_and_the_newest_asks(new_server: Any, entra: Any, sign_in: Any) -> None:
     first, second = new_server(), new_server()
     await sign_in(*FILES, by=first)
