@@ -1,6 +1,7 @@
 """The layout holds: import contracts, line ceilings, complete front doors, declared dependencies."""
 
 import ast
+import logging
 import re
 import sys
 import tomllib
@@ -22,6 +23,17 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@pytest.fixture
+def _loggers_as_before() -> Iterator[None]:
+    """Import-linter configures logging anew, which silences every logger there is for the tests that follow."""
+    loggers = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+    enabled = [each for each in loggers if not each.disabled]
+    yield
+    for each in enabled:
+        each.disabled = False
+
+
+@pytest.mark.usefixtures("_loggers_as_before")
 def test_the_import_contracts_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     from importlinter.cli import lint_imports
 
