@@ -48,6 +48,7 @@ class PendingCode:
         return not self.cancelled and not self.turn.is_void()
 
     def cancel(self) -> None:
+        """Give it up; a later approval has no effect."""
         self.cancelled = True
         self.turn.release()
         if self.scope is not None:
