@@ -112,6 +112,7 @@ class Credential:
             self._memory.keep_refusal(names, stamps[-1], error)
             raise
         self._memory.keep(names, held)
+        self._memory.meet_claims(claims)
         return held
 
     async def start_sign_in(
@@ -131,7 +132,7 @@ class Credential:
 
     def sign_in_under_way(self) -> SignInAttempt | None:
         """The code that the person may still use, for whatever scopes; None where it would not satisfy the claims."""
-        return self._sign_in.under_way(self._memory.claims())
+        return self._sign_in.under_way(self._memory.unmet_claims())
 
     async def finish_sign_in(self, attempt: SignInAttempt) -> Account:
         """Wait for the person's decision. Another account takes the place only with `replace_account`.

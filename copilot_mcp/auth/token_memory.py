@@ -62,6 +62,7 @@ class TokenMemory:
         self._held: dict[frozenset[str], HeldToken] = {}
         self._refused: dict[frozenset[str], _Refused] = {}
         self._claims: tuple[str, float] | None = None
+        self._met = False
         self._account: KnownAccount | None = None
 
     def token(self, names: frozenset[str], rejected: str | None) -> str | None:
@@ -103,7 +104,15 @@ class TokenMemory:
     def keep_claims(self, claims: str | None) -> None:
         """Remember claims that a refresh could not satisfy, for the next sign-in."""
         if claims is not None:
-            self._claims = (claims, self._clock() + CLAIMS_MEMORY_S)
+            self._claims, self._met = (claims, self._clock() + CLAIMS_MEMORY_S), False
+
+    def meet_claims(self, claims: str | None) -> None:
+        """Note that a refresh has satisfied these claims. Graph may refuse its token all the same, so they stay."""
+        self._met = self._met or (self._claims is not None and self._claims[0] == claims)
+
+    def unmet_claims(self) -> str | None:
+        """The claims that only a sign-in can satisfy."""
+        return None if self._met else self.claims()
 
     def claims(self) -> str | None:
         """The claims that a sign-in of now should satisfy."""

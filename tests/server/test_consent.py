@@ -201,6 +201,17 @@ async def test_person_who_declines_one_question_leaves_the_code_to_another_that_
     assert codes_made(simulator) == 1
 
 
+async def test_code_being_typed_outlives_claims_that_a_refresh_satisfies_meanwhile(
+    open_client: Any, simulator: Simulator, person: Any
+) -> None:
+    client = await signed_in(open_client, simulator, person, asks=False)
+    code = facts(await client.call_tool("copilot_chat", MESSAGE))["userCode"]
+    simulator.identity.challenge("adele", sources=["sharePoint"])
+    assert not (await client.call_tool("copilot_retrieve", QUESTION)).is_error
+    assert facts(await client.call_tool("copilot_chat", MESSAGE))["userCode"] == code
+    assert codes_made(simulator) == 1
+
+
 async def test_one_of_several_requests_that_lacks_a_permission_says_how_to_go_on(
     open_client: Any, simulator: Simulator, person: Any
 ) -> None:
