@@ -39,7 +39,7 @@ def open_http(
 
         context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        return httpx.AsyncClient(
+        return _Client(
             transport=transport,
             verify=context,
             trust_env=proxies,
@@ -54,6 +54,24 @@ def open_http(
             "The proxy named in the environment cannot be used.",
             "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY: an address such as http://proxy.example:8080.",
         ) from None
+
+
+class _NoCookies(httpx.Cookies):
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Take nothing over. To ask the standard library what there is takes longer than to read an answer's head."""
+
+
+class _Client(httpx.AsyncClient):
+    """A client without a memory: what a service sets for one person must not come along with the next one."""
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """None, whatever answers set."""
+        return _NoCookies()
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        raise AttributeError("this client keeps no cookies")
 
 
 class LoopbackTransport(httpx.AsyncBaseTransport):

@@ -6,11 +6,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    ModelWrapValidatorHandler,
     PrivateAttr,
     ValidationError,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    field_validator,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -48,24 +46,26 @@ class GraphResource(BaseModel):
         defer_build=True,  # a model that is never used costs nothing
     )
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _drop_nulls(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: member for name, member in value.items() if member is not None}
-        return value
+    def _as_far_as_readable(cls, value: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        """Without nulls, and without odd members: one must not cost the rest of a paid answer.
 
-    @field_validator("*", mode="wrap")
-    @classmethod
-    def _default_if_unreadable(cls, value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-        # One odd member must not cost the rest of a paid answer. Members without a default stay strict.
-        try:
+        Members without a default stay strict. Around the model and not around each of its members, of which there
+        are hundreds in an answer.
+        """
+        if not isinstance(value, dict):
             return read(value)
-        except ValidationError:
-            field = cls.model_fields[info.field_name or ""]
-            if field.is_required():
-                raise
-            return field.get_default(call_default_factory=True, validated_data={})
+        members = cls._without_nulls(value)
+        try:
+            return read(members)
+        except ValidationError as error:
+            odd = {problem["loc"][0] for problem in error.errors(include_url=False, include_input=False)}
+            return read({name: member for name, member in members.items() if name not in odd})
+
+    @classmethod
+    def _without_nulls(cls, members: dict[str, Any]) -> dict[str, Any]:
+        return {name: member for name, member in members.items() if member is not None}
 
 
 class GraphAnswer(GraphResource):

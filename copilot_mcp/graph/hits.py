@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BeforeValidator, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field
 
 from copilot_mcp.graph._base import ONLY_OBJECTS, GraphAnswer, GraphResource
 from copilot_mcp.graph.labels import OptionalLabel
@@ -91,10 +91,8 @@ class RetrievalResponse(GraphAnswer):
 
     retrieval_hits: Annotated[list[RetrievalHit], ONLY_OBJECTS]
 
-    @model_validator(mode="before")
     @classmethod
-    def _drop_nulls(cls, value: Any) -> Any:
+    def _without_nulls(cls, members: dict[str, Any]) -> dict[str, Any]:
         # A null collection is an empty one; a missing one means that this is no retrieval answer.
-        if isinstance(value, dict) and value.get("retrievalHits", ()) is None:
-            return {**value, "retrievalHits": []}
-        return value
+        none: dict[str, Any] = {"retrievalHits": []} if "retrievalHits" in members else {}
+        return none | super()._without_nulls(members)

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -123,7 +124,7 @@ class GraphTransport:
             CopilotMcpError: No token can be had, or none that serves after one was refused.
         """
         bearer = bearer or Bearer(self.tokens, scopes)
-        call = _Call(self, operation, self._url(path), json.dumps(body).encode(), bearer)
+        call = _Call(self, operation, _url(self.root, path), json.dumps(body).encode(), bearer)
         try:
             return await call.run()
         except CopilotMcpError as error:
@@ -136,14 +137,16 @@ class GraphTransport:
             return Access(tuple(scopes))
         return Access(tuple(scopes), self.reader.describe(token), self.reader.consent_link)
 
-    def _url(self, path: str) -> "httpx.URL":
-        """The address of a path below the root. The token goes to the very host that was configured, or nowhere."""
-        import httpx
 
-        url, root = httpx.URL(self.root + path), httpx.URL(self.root)
-        if (url.scheme, url.host, url.port, url.userinfo) != (root.scheme, root.host, root.port, b""):
-            raise SettingsError("A request would have left the configured Graph root.", "It was not sent.")
-        return url
+@lru_cache(maxsize=64)
+def _url(root: str, path: str) -> "httpx.URL":
+    """The address of a path below the root. The token goes to the very host that was configured, or nowhere."""
+    import httpx
+
+    url, home = httpx.URL(root + path), httpx.URL(root)
+    if (url.scheme, url.host, url.port, url.userinfo) != (home.scheme, home.host, home.port, b""):
+        raise SettingsError("A request would have left the configured Graph root.", "It was not sent.")
+    return url
 
 
 class _Call:

@@ -10,6 +10,7 @@ a value that would otherwise read like our own words.
 """
 
 import re
+from collections.abc import Sequence
 
 from copilot_mcp.quoting._addresses import leads_astray, neutral_address
 from copilot_mcp.quoting._blocks import prose_and_code
@@ -21,7 +22,10 @@ __all__ = ["Quoter", "bracketed", "code_fence", "code_span", "fact", "leads_astr
 
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 _BREAK = re.compile(r"\s*[\n\r\t]\s*")
-_PLAIN = re.compile(r"[ !-%'-;=-Z\\^_a-~]*")  # visible ASCII without < & [ ] and the backtick: most names are
+_SEEN = r"!-%'-;=-Z\\^_a-~"  # visible ASCII without < & [ ] and the backtick: most names have no other
+_TRIMMED = f"(?:[{_SEEN}]+(?: +[{_SEEN}]+)*)?"
+_PLAIN = re.compile(f"[ {_SEEN}]*")
+_PLAIN_LINES = re.compile(f"{_TRIMMED}(?:\n{_TRIMMED})*")
 _LOOKS_LIKE_OURS = re.compile(r"[;()\[\]\"]|^\s*$")
 
 
@@ -44,6 +48,11 @@ class Quoter:
         text, removed = visible(text)
         self.counts.invisible += removed
         return inert_line(_BREAK.sub(" ", text.strip()), self.counts)
+
+    def keeps(self, lines: Sequence[str]) -> bool:
+        """Whether `line` surely leaves each of these as it is; to ask for many is quicker than to make them."""
+        joined = "\n".join(lines)
+        return joined.count("\n") == len(lines) - 1 and bool(_PLAIN_LINES.fullmatch(joined))
 
     def address(self, url: str) -> str:
         """An address, as `_addresses` says; it stays usable unless it could only deceive."""

@@ -11,7 +11,8 @@ def quoted(text: str, indent: str = "") -> str:
     Link definitions are shown as text: they would hold outside the quotation too, and make links of words of ours.
     """
     lines = _without_definitions(text).split("\n")
-    return "\n".join(f"{indent}> {line}" if line.strip() else f"{indent}> {line}".rstrip() for line in lines)
+    bare = f"{indent}>"
+    return "\n".join([f"{bare} {line}" if line and not line.isspace() else bare for line in lines])
 
 
 def code_fence(text: str, least: int = 3) -> str:

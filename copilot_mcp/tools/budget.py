@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 if TYPE_CHECKING:
     from copilot_mcp.tools.hits import Hit, Part
 
-__all__ = ["Sized", "estimated_tokens", "within_budget"]
+__all__ = ["Sized", "estimated_tokens", "tokens_of", "within_budget"]
 
 HEADS_SHARE = 4
 """A quarter of a budget may go to the documents' own lines, where not all passages fit; the rest is for passages."""
@@ -20,7 +20,12 @@ _LEFT_OUT_TOKENS = 8
 
 def estimated_tokens(text: str) -> int:
     """Tokens of a text, estimated high: UTF-8 bytes / 3. Exact counts differ by model."""
-    return -(-len(text.encode("utf-8", "surrogatepass")) // 3)
+    return tokens_of(text.encode("utf-8", "surrogatepass"))
+
+
+def tokens_of(encoded: bytes) -> int:
+    """The same of a text in UTF-8."""
+    return -(-len(encoded) // 3)
 
 
 class Sized(Protocol):

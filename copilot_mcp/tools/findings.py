@@ -1,16 +1,16 @@
 """What copilot_retrieve hands back: the hits of all its searches as one result that stays under a budget."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, PrivateAttr
+from pydantic_core import to_json
 
 from copilot_mcp.errors import CopilotMcpError
 from copilot_mcp.quoting import Quoter, fact
 from copilot_mcp.tools._tool import ToolResult
 from copilot_mcp.tools.advice import causes_of_nothing
-from copilot_mcp.tools.budget import estimated_tokens, within_budget
+from copilot_mcp.tools.budget import estimated_tokens, tokens_of, within_budget
 from copilot_mcp.tools.hits import Found, Hit, Part, found_by
 from copilot_mcp.tools.hits_text import render
 from copilot_mcp.tools.labels import Label, by_key, strictness
@@ -67,9 +67,7 @@ class RetrieveResult(ToolResult):
     def tokens(self) -> int:
         """Estimated tokens of the larger half."""
         text, data = self._made()
-        return max(
-            estimated_tokens(json.dumps(data, ensure_ascii=False, separators=(",", ":"))), estimated_tokens(text)
-        )
+        return max(tokens_of(to_json(data)), estimated_tokens(text))
 
     def _made(self) -> tuple[str, dict[str, Any]]:
         if self._halves is None:

@@ -1,6 +1,6 @@
 """Documents and passages as copilot_retrieve publishes them, and how they come out of one answer of the service."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -94,13 +94,14 @@ def found_by(
     Those proven to lie outside are left out and counted, or with `mark_outside` shown and marked. Metadata that was
     asked for only to judge by is not shown, and pictures only where they were asked for.
     """
+    labels = [label_of(hit.sensitivity_label) for hit in response.retrieval_hits]
+    shown_as = _Shown.by(search)
     hits = [
-        _hit(hit, search, outside=verdict == "outside")
-        for hit, verdict in zip(response.retrieval_hits, verdicts, strict=True)
+        _hit(hit, label, shown_as, outside=verdict == "outside")
+        for hit, label, verdict in zip(response.retrieval_hits, labels, verdicts, strict=True)
         if verdict != "outside" or mark_outside
     ]
-    labels = by_key(label for hit in response.retrieval_hits if (label := label_of(hit.sensitivity_label)))
-    return Found(hits, list(verdicts), labels, _outside_notes(verdicts, mark_outside))
+    return Found(hits, list(verdicts), by_key(filter(None, labels)), _outside_notes(verdicts, mark_outside))
 
 
 def _outside_notes(verdicts: "Sequence[Verdict]", marked: bool) -> list[str]:
@@ -116,9 +117,36 @@ def _outside_notes(verdicts: "Sequence[Verdict]", marked: bool) -> list[str]:
     ]
 
 
-def _hit(hit: "RetrievalHit", search: "Search", *, outside: bool) -> Hit:
-    label = label_of(hit.sensitivity_label)
-    pictures = hit.thumbnails if search.body.include_thumbnails else []
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What of a hit is shown.
+
+    Attributes:
+        names: the properties that were asked for, by their names in small letters: the service changes case at times.
+        hidden: those asked for only to judge by, in small letters.
+        pictures: whether pictures are.
+    """
+
+    names: dict[str, str]
+    hidden: frozenset[str]
+    pictures: bool
+
+    @classmethod
+    def by(cls, search: "Search") -> "_Shown":
+        names = {name.casefold(): name for name in search.asked_metadata}
+        sent = {name.casefold() for name in search.body.resource_metadata or ()}
+        return cls(names, frozenset(sent - names.keys()), bool(search.body.include_thumbnails))
+
+    def metadata(self, hit: "RetrievalHit") -> dict[str, str]:
+        return {
+            self.names.get(key, name): value
+            for name, value in hit.resource_metadata.items()
+            if (key := name.casefold()) not in self.hidden
+        }
+
+
+def _hit(hit: "RetrievalHit", label: Label | None, shown: _Shown, *, outside: bool) -> Hit:
+    pictures = hit.thumbnails if shown.pictures else []
     return Hit(
         id="",  # given when all hits are known
         web_url=hit.web_url,
@@ -128,7 +156,7 @@ def _hit(hit: "RetrievalHit", search: "Search", *, outside: bool) -> Hit:
             for each in hit.extracts
         ],
         resource_type=hit.resource_type or None,
-        resource_metadata=_metadata(hit, search.asked_metadata, search.body.resource_metadata or ()) or None,
+        resource_metadata=shown.metadata(hit) or None,
         label=label.key if label else None,
         thumbnails=[
             Thumbnail(page_number=each.page_number, media_type=each.media_type, content=each.content)
@@ -138,17 +166,6 @@ def _hit(hit: "RetrievalHit", search: "Search", *, outside: bool) -> Hit:
         or None,
         outside_filter=outside or None,
     )
-
-
-def _metadata(hit: "RetrievalHit", asked: Collection[str], sent: Collection[str]) -> dict[str, str]:
-    """The properties by the names they were asked for, whose case the service changes at times."""
-    wanted = {name.casefold(): name for name in asked}
-    hidden = {name.casefold() for name in sent} - set(wanted)
-    return {
-        wanted.get(name.casefold(), name): value
-        for name, value in hit.resource_metadata.items()
-        if name.casefold() not in hidden
-    }
 
 
 def _last_part(url: str) -> str:

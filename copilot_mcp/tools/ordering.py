@@ -16,6 +16,8 @@ def by_score_and_rank(items: Iterable[tuple[float | None, int, T]]) -> list[T]:
     """
     given = list(items)
     scored = sorted((each for each in given if each[0] is not None), key=lambda each: -(each[0] or 0.0))
+    if len(scored) == len(given):
+        return [item for _, _, item in scored]
     places = [(place, 0, item) for place, (_, _, item) in enumerate(scored)]
     places += [(rank, 1, item) for score, rank, item in given if score is None]
     return [item for _, _, item in sorted(places, key=lambda each: each[:2])]

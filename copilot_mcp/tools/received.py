@@ -4,6 +4,7 @@ After this, a tool may put a passage into a quotation and a name into a line of 
 over the whole answer and said in one note.
 """
 
+import operator
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -66,29 +67,43 @@ def inert_text(text: str) -> str:
 
 
 def _hit(hit: "RetrievalHit", quoter: Quoter) -> "RetrievalHit":
-    texts = {"web_url": quoter.address(hit.web_url), "resource_type": quoter.line(hit.resource_type)}
-    return _changed(
-        hit,
-        {
-            **texts,
-            "extracts": [_changed(each, {"text": quoter.passage(each.text)}) for each in hit.extracts],
-            "resource_metadata": {
-                quoter.line(name): quoter.line(value) for name, value in hit.resource_metadata.items()
-            },
-            "sensitivity_label": _label(hit.sensitivity_label, quoter),
-            "thumbnails": [_changed(each, {"media_type": quoter.line(each.media_type)}) for each in hit.thumbnails],
-        },
-    )
+    address = quoter.address(hit.web_url)
+    extracts = [_changed(each, {"text": quoter.passage(each.text)}) for each in hit.extracts]
+    if address == hit.web_url and quoter.keeps(_lines(hit)) and all(map(operator.is_, extracts, hit.extracts)):
+        return hit
+    metadata = {quoter.line(name): quoter.line(value) for name, value in hit.resource_metadata.items()}
+    update = {
+        "web_url": address,
+        "extracts": extracts,
+        "resource_type": quoter.line(hit.resource_type),
+        "resource_metadata": metadata,
+        "sensitivity_label": _label(hit.sensitivity_label, quoter),
+        "thumbnails": [_changed(each, {"media_type": quoter.line(each.media_type)}) for each in hit.thumbnails],
+    }
+    return hit.model_copy(update=update)
+
+
+def _lines(hit: "RetrievalHit") -> list[str]:
+    """All texts of a hit that will stand in a line."""
+    label = _label_lines(hit.sensitivity_label).values() if hit.sensitivity_label else ()
+    pictures = (each.media_type for each in hit.thumbnails)
+    return [hit.resource_type, *hit.resource_metadata, *hit.resource_metadata.values(), *label, *pictures]
 
 
 def _label(info: "SearchSensitivityLabelInfo | None", quoter: Quoter) -> "SearchSensitivityLabelInfo | None":
     if info is None:
         return None
+    return _changed(info, {name: quoter.line(value) for name, value in _label_lines(info).items()})
+
+
+def _label_lines(info: "SearchSensitivityLabelInfo") -> dict[str, str]:
     names = ("sensitivity_label_id", "display_name", "tooltip")
-    return _changed(info, {name: quoter.line(value) for name in names if (value := getattr(info, name)) is not None})
+    return {name: value for name in names if (value := getattr(info, name)) is not None}
 
 
 def _changed(model: ModelT, members: dict[str, Any]) -> ModelT:
     """The model with these members; itself where they are what it has, since a copy takes longer than to look."""
-    same = all(getattr(model, name) == value for name, value in members.items())
-    return model if same else model.model_copy(update=members)
+    for name, value in members.items():
+        if getattr(model, name) != value:
+            return model.model_copy(update=members)
+    return model

@@ -9,7 +9,8 @@ __all__ = ["short_ids"]
 LEAST_CHARACTERS = 4
 """A million ids: among the hundred of a large result two meet once in two hundred results."""
 
-_KEPT_BYTES = 10  # 16 characters; base32 is slow, and nobody sees the rest
+_KEPT_BYTES, _KEPT_CHARACTERS = 10, 16
+"""Nobody sees the rest. Base32 makes whole characters of every five bytes, so that many digests can go in one text."""
 
 
 def short_ids(keys: Iterable[str]) -> dict[str, str]:
@@ -18,9 +19,10 @@ def short_ids(keys: Iterable[str]) -> dict[str, str]:
     Where two of these keys would share one, theirs are lengthened until they differ; the short form stays their
     beginning.
     """
-    digests = {
-        key: base64.b32encode(hashlib.sha256(key.encode()).digest()[:_KEPT_BYTES]).decode().lower() for key in keys
-    }
+    once = list(dict.fromkeys(keys))
+    hashed = b"".join(hashlib.sha256(key.encode()).digest()[:_KEPT_BYTES] for key in once)
+    text = base64.b32encode(hashed).decode().lower()
+    digests = {key: text[at * _KEPT_CHARACTERS : (at + 1) * _KEPT_CHARACTERS] for at, key in enumerate(once)}
     ids: dict[str, str] = {}
     waiting, length = list(digests), LEAST_CHARACTERS
     while waiting:

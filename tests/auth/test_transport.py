@@ -131,3 +131,15 @@ def test_proxy_of_the_environment_is_used_unless_it_is_switched_off() -> None:
         "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY: an address such as http://proxy.example:8080."
     )
     assert opened_with(unusable, proxies=False) == "opened"
+
+
+async def test_a_cookie_is_neither_kept_nor_taken() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"set-cookie": "who=adele; Path=/"}, json=dict(request.headers))
+
+    async with open_http(httpx.MockTransport(answer)) as http:
+        await http.get("https://graph.microsoft.com/v1.0/me")
+        assert "cookie" not in (await http.get("https://graph.microsoft.com/v1.0/me")).json()
+        assert not http.cookies
+        with pytest.raises(AttributeError, match="keeps no cookies"):
+            http.cookies = {"who": "adele"}  # type: ignore[assignment]

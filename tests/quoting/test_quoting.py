@@ -119,6 +119,18 @@ def test_lines_beside_one_another_do_nothing_together(
     assert acting(line) == []
 
 
+@settings(max_examples=200, deadline=None)
+@given(lines=st.lists(st.one_of(TEXTS, st.sampled_from(["plain", "two words", "", " ", "a ", "two\nlines", "a  b"]))))
+@example(lines=["two\nlines", "plain"])
+def test_lines_that_are_kept_are_those_that_would_come_out_the_same(lines: list[str]) -> None:
+    quoter = Quoter()
+    kept = quoter.keeps(lines)
+    same = [quoter.line(each) for each in lines] == lines and quoter.notes() == []
+    assert same or not kept
+    if all(re.fullmatch(r"(?:[a-z]+(?: [a-z]+)*)?", each) for each in lines) and lines:
+        assert kept
+
+
 @settings(max_examples=60, deadline=None)
 @given(text=TEXTS)
 def test_what_was_made_inert_is_not_changed_again(text: str) -> None:
