@@ -11,10 +11,11 @@ from copilot_mcp.quoting import Quoter, fact
 from copilot_mcp.tools._tool import ToolResult
 from copilot_mcp.tools.advice import causes_of_nothing
 from copilot_mcp.tools.budget import estimated_tokens, tokens_of, within_budget
-from copilot_mcp.tools.hits import Found, Hit, Part, found_by
+from copilot_mcp.tools.found import Found, found_by
+from copilot_mcp.tools.hits import Hit, Part
 from copilot_mcp.tools.hits_text import render
 from copilot_mcp.tools.labels import Label, by_key, strictness
-from copilot_mcp.tools.merging import merged
+from copilot_mcp.tools.merging import Merged, merged
 from copilot_mcp.tools.scope import Honoured
 from copilot_mcp.tools.searches import Search
 
@@ -93,8 +94,7 @@ def result_of(
         for number, (search, outcome, each) in enumerate(zip(searches, outcomes, verdicts, strict=True), 1)
         if not isinstance(outcome, CopilotMcpError)
     }
-    labels = by_key(label for each in found.values() for label in each.labels.values())
-    hits = merged({number: each.hits for number, each in found.items()}, labels, several=len(searches) > 1)
+    everything = merged({number: each.hits for number, each in found.items()}, several=len(searches) > 1)
     result = RetrieveResult(
         hits=[],
         data_source=searches[0].body.data_source if len(searches) == 1 else None,
@@ -105,7 +105,7 @@ def result_of(
         notes=[*_search_notes(searches, found), *_sign_in_notes(outcomes), *notes],
     )
     by_path = any(search.body.data_source in _WITH_PATHS for search in searches)
-    return _shown(result, hits, labels, settings.max_tokens, by_path=by_path)
+    return _shown(result, everything, settings.max_tokens, by_path=by_path)
 
 
 def _honoured(searches: Sequence[Search], found: Mapping[int, Found]) -> Honoured | None:
@@ -166,30 +166,24 @@ def _about(numbers: Sequence[int], note: str) -> str:
     return f"Request{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}: {note}"
 
 
-def _shown(
-    result: RetrieveResult, hits: Sequence[Hit], labels: Mapping[str, Label], max_tokens: int, *, by_path: bool
-) -> RetrieveResult:
+def _shown(result: RetrieveResult, found: Merged, max_tokens: int, *, by_path: bool) -> RetrieveResult:
     """The result with as many of the hits as the budget allows, in both of its halves."""
 
     def complete(shown: Sequence[Hit]) -> RetrieveResult:
-        borne = {hit.label: labels[hit.label] for hit in shown if hit.label}
-        left_out = _left_out(hits, shown, max_tokens, by_path)
+        borne = by_key(found.labels[hit.id] for hit in shown if hit.label)
+        left_out = _left_out(found.hits, shown, max_tokens, by_path)
         return result.model_copy(
             update={
-                "hits": [_named(hit, labels) for hit in shown],
+                "hits": list(shown),
                 "sensitivity_labels": sorted(borne.values(), key=strictness) or None,
                 "notes": [*result.notes, *left_out],
             }
         )
 
-    return within_budget(hits, max_tokens, complete) if max_tokens else complete(hits)
+    return within_budget(found.hits, max_tokens, complete) if max_tokens else complete(found.hits)
 
 
 _ONE_DOCUMENT = "For more of one document, ask again with its address in a Path filter; for the rest, "
-
-
-def _named(hit: Hit, labels: Mapping[str, Label]) -> Hit:
-    return hit.model_copy(update={"label": labels[hit.label].display_name}) if hit.label else hit
 
 
 def _left_out(hits: Sequence[Hit], shown: Sequence[Hit], max_tokens: int, by_path: bool) -> list[str]:

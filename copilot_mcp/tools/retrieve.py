@@ -18,7 +18,7 @@ from copilot_mcp.graph import (
 from copilot_mcp.tools._tool import Tool, ToolContext
 from copilot_mcp.tools.clouds import where_offered
 from copilot_mcp.tools.findings import RetrieveResult, result_of
-from copilot_mcp.tools.hits import judged
+from copilot_mcp.tools.found import judged
 from copilot_mcp.tools.received import inert_responses
 from copilot_mcp.tools.searches import Search, prepared
 

@@ -15,7 +15,7 @@ from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import load_company
 from copilot_mcp.tools.budget import estimated_tokens
 from copilot_mcp.tools.findings import RetrieveResult, result_of
-from copilot_mcp.tools.hits import judged
+from copilot_mcp.tools.found import judged
 from copilot_mcp.tools.hits_text import render
 from copilot_mcp.tools.searches import Search
 

@@ -8,7 +8,7 @@ import httpx
 
 from copilot_mcp.simulator import Simulator, load_company
 
-ROUNDS = 40
+ROUNDS = 120
 BODY = {
     "queryString": "What does the policy say about parental leave, annual leave, sick leave, notice periods "
     "and allowances?",

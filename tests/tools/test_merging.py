@@ -1,10 +1,13 @@
 """Hits of several requests as one list: each document and each passage once, the best first."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from copilot_mcp.tools.hits import Extract, Hit, Thumbnail
+from copilot_mcp.graph import RetrievalExtract, RetrievalHit, RetrievalThumbnail
+from copilot_mcp.tools.found import FoundHit
+from copilot_mcp.tools.hits import Hit
 from copilot_mcp.tools.labels import Label
 from copilot_mcp.tools.merging import address_key, merged
 
@@ -14,10 +17,16 @@ LABELS = {
 }
 
 
-def hit(url: str, *texts: tuple[str, float | None] | str, **members: Any) -> Hit:
+def hit(url: str, *texts: tuple[str, float | None] | str, **members: Any) -> FoundHit:
     pairs = [(each, None) if isinstance(each, str) else each for each in texts]
-    extracts = [Extract(id="", text=text, relevance_score=score) for text, score in pairs]
-    return Hit.model_validate({"id": "", "web_url": url, "title": url[-1:], "extracts": extracts, **members})
+    extracts = [RetrievalExtract(text=text, relevance_score=score) for text, score in pairs]
+    own: dict[str, Any] = {"title": url[-1:], "titled": False, "metadata": {}, "label": None}
+    return FoundHit(hit=RetrievalHit(web_url=url, extracts=extracts), **own | members)
+
+
+def published(*found: list[FoundHit]) -> list[Hit]:
+    """What is made of the hits of one request, or of several."""
+    return merged(dict(enumerate(found, 1)), several=len(found) > 1).hits
 
 
 def shown(hits: list[Hit]) -> list[tuple[str, list[tuple[str, float | None]]]]:
@@ -25,82 +34,81 @@ def shown(hits: list[Hit]) -> list[tuple[str, list[tuple[str, float | None]]]]:
 
 
 def test_one_document_of_two_requests_is_one_hit_with_each_passage_once() -> None:
-    found = {
-        1: [hit(A, ("one", 0.5), ("two", 0.4))],
-        2: [hit(B, ("x", 0.7)), hit(A + "/", ("one ", 0.9), ("three", 0.6))],
-    }
-    hits = merged(found, LABELS, several=True)
+    hits = published(
+        [hit(A, ("one", 0.5), ("two", 0.4))], [hit(B, ("x", 0.7)), hit(A + "/", ("one ", 0.9), ("three", 0.6))]
+    )
     assert shown(hits) == [(A, [("one", 0.9), ("three", 0.6), ("two", 0.4)]), (B, [("x", 0.7)])]
     assert [each.requests for each in hits] == [[1, 2], [2]]
 
 
 def test_the_same_text_in_two_documents_stays_in_both() -> None:
-    hits = merged({1: [hit(A, "same"), hit(B, "same")]}, LABELS, several=False)
+    hits = published([hit(A, "same"), hit(B, "same")])
     assert [len(each.extracts) for each in hits] == [1, 1]
     assert len({each.extracts[0].id for each in hits}) == 2
     assert [each.requests for each in hits] == [None, None]
 
 
 def test_a_score_that_is_missing_does_not_sink_to_zero() -> None:
-    found = {1: [hit(A + "1", ("s", 0.2)), hit(A + "2", ("s", 0.1))], 2: [hit(B + "1", "u"), hit(B + "2", "u")]}
-    assert [each.web_url for each in merged(found, LABELS, several=True)] == [A + "1", B + "1", A + "2", B + "2"]
+    found = [hit(A + "1", ("s", 0.2)), hit(A + "2", ("s", 0.1))], [hit(B + "1", "u"), hit(B + "2", "u")]
+    assert [each.web_url for each in published(*found)] == [A + "1", B + "1", A + "2", B + "2"]
     mixed = hit(A, "first", ("second", 0.3), ("third", 0.8))
-    assert shown(merged({1: [mixed]}, LABELS, several=False)) == [
-        (A, [("third", 0.8), ("first", None), ("second", 0.3)])
-    ]
+    assert shown(published([mixed])) == [(A, [("third", 0.8), ("first", None), ("second", 0.3)])]
 
 
 def test_a_passage_keeps_the_score_that_one_of_two_requests_gave() -> None:
-    hits = merged({1: [hit(A, "one")], 2: [hit(A, ("one", 0.4))]}, LABELS, several=True)
+    hits = published([hit(A, "one")], [hit(A, ("one", 0.4))])
     assert shown(hits) == [(A, [("one", 0.4)])]
 
 
 @pytest.mark.parametrize("first", [1, 2])
 def test_the_strictest_label_and_all_metadata_are_kept(first: int) -> None:
-    one = hit(A, "t", label="low", resource_metadata={"author": "X"})
-    two = hit(A, "t", label="high", resource_metadata={"AUTHOR": "X", "size": "1"})
-    three = hit(A, "t", label="odd")
+    one = hit(A, "t", label=LABELS["low"], metadata={"author": "X"})
+    two = hit(A, "t", label=LABELS["high"], metadata={"AUTHOR": "X", "size": "1"})
+    three = hit(A, "t", label=LABELS["odd"])
     found = {1: [one], 2: [two, three]} if first == 1 else {1: [two, three], 2: [one]}
-    (only,) = merged(found, LABELS, several=True)
-    assert only.label == "high"
+    everything = merged(found, several=True)
+    (only,) = everything.hits
+    assert (only.label, everything.labels) == ("high", {only.id: LABELS["high"]})
     assert only.resource_metadata == {"author" if first == 1 else "AUTHOR": "X", "size": "1"}
 
 
 def test_a_title_comes_from_metadata_before_the_address_and_is_said_once() -> None:
-    plain, titled = hit(A, "t"), hit(A, "t", resource_metadata={"title": "The plan"}, title="The plan")
-    (only,) = merged({1: [plain], 2: [titled]}, LABELS, several=True)
+    plain, titled = hit(A, "t"), hit(A, "t", metadata={"title": "The plan"}, title="The plan", titled=True)
+    (only,) = published([plain], [titled])
     assert (only.title, only.resource_metadata) == ("The plan", None)
 
 
 def test_pictures_and_pages_are_joined() -> None:
-    def pictured(page: int) -> Hit:
-        extract = Extract(id="", text="t", page_numbers=[page])
-        return hit(A, thumbnails=[Thumbnail(page_number=page, content="x")]).model_copy(update={"extracts": [extract]})
+    def pictured(page: int) -> FoundHit:
+        extract = RetrievalExtract(text="t", page_numbers=[page])
+        picture = RetrievalThumbnail(page_number=page, content="QQ==")
+        found = hit(A, pictures=[picture])
+        return replace(found, hit=found.hit.model_copy(update={"extracts": [extract]}))
 
-    (only,) = merged({1: [pictured(2)], 2: [pictured(1), pictured(2)]}, LABELS, several=True)
+    (only,) = published([pictured(2)], [pictured(1), pictured(2)])
     assert [each.page_number for each in only.thumbnails or ()] == [2, 1]
     assert only.extracts[0].page_numbers == [1, 2]
 
 
 def test_a_document_that_one_request_found_inside_its_filter_is_not_marked() -> None:
-    outside = hit(A, "t", outside_filter=True)
-    assert [each.outside_filter for each in merged({1: [outside], 2: [hit(A, "t")]}, LABELS, several=True)] == [None]
-    assert [each.outside_filter for each in merged({1: [outside]}, LABELS, several=False)] == [True]
+    outside = hit(A, "t", outside=True)
+    assert [each.outside_filter for each in published([outside], [hit(A, "t")])] == [None]
+    assert [each.outside_filter for each in published([outside])] == [True]
 
 
 def test_ids_follow_address_and_text_whatever_else_comes_back() -> None:
-    (alone,) = merged({1: [hit(A, "one", "two")]}, LABELS, several=False)
-    found = {1: [hit(B, "zero")], 2: [hit("HTTPS://X.test/a/", ("two ", 0.4), ("one", 0.9))]}
-    again = next(each for each in merged(found, LABELS, several=True) if each.extracts[0].text == "one")
+    (alone,) = published([hit(A, "one", "two")])
+    found = [hit(B, "zero")], [hit("HTTPS://X.test/a/", ("two ", 0.4), ("one", 0.9))]
+    again = next(each for each in published(*found) if each.extracts[0].text == "one")
     assert again.id == alone.id
     assert [each.id for each in again.extracts] == [each.id for each in alone.extracts]
     assert len({alone.id, *(each.id for each in alone.extracts)}) == 3
 
 
 def test_hits_without_an_address_are_told_apart_by_their_passages() -> None:
-    hits = merged({1: [hit("", "one"), hit("", "two")], 2: [hit("", "one")]}, LABELS, several=True)
+    hits = published([hit("", "one"), hit("", "two")], [hit("", "one")])
     assert [(each.extracts[0].text, each.requests) for each in hits] == [("one", [1, 2]), ("two", [1])]
-    assert merged({1: [hit("", "two")]}, LABELS, several=False)[0].id == hits[1].id
+    assert published([hit("", "two")])[0].id == hits[1].id
 
 
 @pytest.mark.parametrize(

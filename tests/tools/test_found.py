@@ -7,7 +7,7 @@ import pytest
 from copilot_mcp.graph import RetrievalBody, RetrievalResponse
 from copilot_mcp.settings import Settings
 from copilot_mcp.tools.findings import RetrieveResult, result_of
-from copilot_mcp.tools.hits import found_by, judged
+from copilot_mcp.tools.found import found_by, judged
 from copilot_mcp.tools.hits_text import render
 from copilot_mcp.tools.searches import Search
 
@@ -31,7 +31,7 @@ def result(of: Search, *hits: dict[str, Any]) -> RetrieveResult:
 def test_metadata_bears_the_names_it_was_asked_for_by() -> None:
     hit = {"webUrl": URL, "resourceMetadata": {"TicketID": "7", "owners": "John Doe;Jane Doe", "size": "1"}}
     found = found_by(search(("ticketId", "Owners"), ("Size",)), response(hit), ["inside"], mark_outside=False)
-    assert found.hits[0].resource_metadata == {"ticketId": "7", "Owners": "John Doe;Jane Doe"}
+    assert found.hits[0].metadata == {"ticketId": "7", "Owners": "John Doe;Jane Doe"}
 
 
 def test_a_connector_property_under_its_semantic_label_is_kept() -> None:
