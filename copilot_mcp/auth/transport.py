@@ -6,6 +6,7 @@ Redirects are never followed: a bearer token must not travel to an address that 
 
 import ssl
 from collections.abc import Collection
+from functools import lru_cache
 
 import httpx
 
@@ -99,7 +100,7 @@ class LoopbackTransport(httpx.AsyncBaseTransport):
         """
         if request.url.host not in self._hosts or request.url.port is not None:
             raise httpx.ConnectError("only the tenant on this machine can be reached", request=request)
-        url = request.url.copy_with(scheme="http", host=self._base.host, port=self._base.port)
+        url = _moved(request.url, self._base.host, self._base.port)
         return await self._inner.handle_async_request(
             httpx.Request(
                 request.method,
@@ -113,6 +114,11 @@ class LoopbackTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._inner.aclose()
+
+
+@lru_cache(maxsize=64)
+def _moved(url: httpx.URL, host: str, port: int | None) -> httpx.URL:
+    return url.copy_with(scheme="http", host=host, port=port)
 
 
 def _loopback_address(text: str) -> httpx.URL:

@@ -25,5 +25,5 @@ def test_spawn_to_tools_list(
                 memory[name].append(server.resident_kib() / 1024)
             server.close()
     assert counts == {3}
-    compare("spawn to tools/list answered", figures["ours"], figures["bare"], unit="ms", bound=1.10)
+    compare("spawn to tools/list answered", figures["ours"], figures["bare"], unit="ms", bound=1.10, rounds=True)
     compare("resident memory, idle", memory["ours"], memory["bare"], unit="MiB", bound=1.15)
