@@ -473,3 +473,15 @@ def test_simulate_says_how_it_will_misbehave(home: Path) -> None:
         "trickle in graph, once: one byte of the body every `seconds` (1)\n",
         "html in graph, always: an HTML page with `status`, 200 when not said\n",
     ]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("arguments", [["filter", "codes"], ["--help"]])
+def test_output_that_cannot_be_written_is_said_in_a_sentence(home: Path, arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-P", "-m", "copilot_mcp", *arguments]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=30, check=False)
+    assert (ended.returncode, ended.stderr.decode()) == (
+        1,
+        "Error: The output cannot be written: No space left on device.\n",
+    )

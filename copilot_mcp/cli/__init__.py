@@ -3,7 +3,10 @@
 Each command is a module of this package, imported when it is asked for, so that `--version` costs no library.
 """
 
+import errno
 import importlib
+import os
+import sys
 from typing import Any
 
 import click
@@ -17,6 +20,7 @@ COMMANDS = ("demo", "serve", "simulate", "login", "status", "logout", "doctor", 
 
 
 _AS_JSON = "copilot_mcp.as_json"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Commands(click.Group):
@@ -61,4 +65,11 @@ def app() -> None:
 
 def main() -> None:
     """The entry point of the `copilot-mcp` script."""
-    app(prog_name="copilot-mcp")
+    try:
+        app(prog_name="copilot-mcp")
+    except OSError as error:
+        if error.filename is not None or error.errno not in _FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would try once more at its end
+        print(f"Error: The output cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201 - no click left
+        sys.exit(1)

@@ -142,4 +142,4 @@ async def test_a_cookie_is_neither_kept_nor_taken() -> None:
         assert "cookie" not in (await http.get("https://graph.microsoft.com/v1.0/me")).json()
         assert not http.cookies
         with pytest.raises(AttributeError, match="keeps no cookies"):
-            http.cookies = {"who": "adele"}  # type: ignore[assignment]
+            http.cookies = httpx.Cookies({"who": "adele"})

@@ -197,6 +197,17 @@ def test_closed_input_ends_the_server_with_status_0(start: Callable[..., Any]) -
     assert server.popen.wait(30) == 0
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a pipe that nobody reads is another matter there")
+def test_a_host_that_has_gone_leaves_a_sentence_and_no_traceback(environment: dict[str, str]) -> None:
+    unread, written = os.pipe()
+    os.close(unread)
+    command = [sys.executable, "-P", "-m", "copilot_mcp", "serve", "--simulate"]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=written, stderr=subprocess.PIPE, env=environment)
+    os.close(written)
+    _, said = server.communicate(json.dumps(LEGACY_HELLO).encode() + b"\n", timeout=30)
+    assert (server.returncode, len(said.splitlines()), b"the host has gone" in said) == (1, 1, True)
+
+
 def test_simulate_opens_no_stored_cache(start: Callable[..., Any], tmp_path: Path, era: str) -> None:
     stored = tmp_path / "copilot-mcp"
     stored.mkdir()
