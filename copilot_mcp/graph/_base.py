@@ -57,11 +57,15 @@ class GraphResource(BaseModel):
         if not isinstance(value, dict):
             return read(value)
         members = cls._without_nulls(value)
-        try:
-            return read(members)
-        except ValidationError as error:
-            odd = {problem["loc"][0] for problem in error.errors(include_url=False, include_input=False)}
-            return read({name: member for name, member in members.items() if name not in odd})
+        while True:
+            try:
+                return read(members)
+            except ValidationError as error:
+                odd = {problem["loc"][0] for problem in error.errors(include_url=False, include_input=False)}
+                if not odd & members.keys():  # what lacks is a member without a default
+                    raise
+            # Where a member has two spellings, only the one that was read is found odd.
+            members = {name: member for name, member in members.items() if name not in odd}
 
     @classmethod
     def _without_nulls(cls, members: dict[str, Any]) -> dict[str, Any]:

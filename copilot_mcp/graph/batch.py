@@ -35,6 +35,7 @@ from copilot_mcp.graph.transport import (
 )
 
 ITEMS_PER_BATCH = 20
+_WEB_TO_PLAIN = str.maketrans("-_", "+/")  # the two alphabets of base64
 
 _BATCH = Operation("batch", repeatable=True, total_s=RETRIEVAL_LIMIT_S)
 
@@ -211,7 +212,7 @@ def _leave(items: list[_Item], *, renewed: bool) -> None:
 
 
 def _by_id(envelope: Answer) -> dict[str, Answer]:
-    """The answers of an envelope by id in small letters; the first of two with one id counts.
+    """The answers of an envelope by id in small letters; of two with one id the first, or the one that is an answer.
 
     An item has no `Date` of its own, so the envelope's is its.
     """
@@ -219,21 +220,32 @@ def _by_id(envelope: Answer) -> dict[str, Answer]:
     responses = envelope.body.get("responses")
     dated = {"date": envelope.headers["date"]} if "date" in envelope.headers else {}
     for response in responses if isinstance(responses, list) else []:
-        if isinstance(response, dict) and isinstance(response.get("status"), int):
+        if isinstance(response, dict) and (status := _status(response.get("status"))):
             given = response.get("headers")
             headers = given if isinstance(given, dict) else {}
             small = {str(name).casefold(): str(value) for name, value in headers.items()}
-            answer = Answer(response["status"], dated | small, _item_body(response.get("body")))
-            answers.setdefault(str(response.get("id")).casefold(), answer)
+            answer = Answer(status, dated | small, _item_body(response.get("body")))
+            before = answers.setdefault(str(response.get("id")).casefold(), answer)
+            if status < 300 <= before.status:
+                answers[str(response.get("id")).casefold()] = answer
     return answers
+
+
+def _status(value: Any) -> int:
+    """The status of an item, 0 where there is none; text is read as a number."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:4])
+    return value if type(value) is int else 0
 
 
 def _item_body(body: Any) -> Any:
     """An item's body; what is not JSON comes as base64, so a string may hide an object all the same."""
     if not isinstance(body, str):
         return body
+    packed = body.strip().rstrip("=").translate(_WEB_TO_PLAIN)
+    packed += "=" * (-len(packed) % 4)
     try:
-        return read_json(base64.b64decode(body, validate=True))
+        return read_json(body.encode() if body.lstrip().startswith("{") else base64.b64decode(packed, validate=True))
     except ValueError:  # also that of an odd base64, and of a limit
         return None
 

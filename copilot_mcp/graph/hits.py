@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BeforeValidator, Field
@@ -10,16 +11,27 @@ from copilot_mcp.graph._base import ONLY_OBJECTS, GraphAnswer, GraphResource
 from copilot_mcp.graph.labels import OptionalLabel
 
 
+def _whole_numbers(value: Any) -> Any:
+    return [each for each in value if type(each) is int] if isinstance(value, list) else value
+
+
 class RetrievalExtract(GraphResource):
     """A passage. `relevance_score` is 0 to 1 and often missing, which says nothing about relevance."""
 
     text: str = ""
     relevance_score: float | None = Field(None, allow_inf_nan=False)
-    page_numbers: list[int] = Field(default_factory=list)
+    page_numbers: Annotated[list[int], BeforeValidator(_whole_numbers)] = Field(default_factory=list)
+
+
+def _as_extracts(value: Any) -> Any:
+    """A passage that comes alone, or as bare text, is one all the same."""
+    several = value if isinstance(value, list) else [value]
+    return [{"text": each} if isinstance(each, str) else each for each in several]
 
 
 _MISNAMED_MEDIA_TYPES = {"image/jpg": "image/jpeg"}
 _JPEG_START = "/9j/"
+_STARTS = (_JPEG_START, "iVBORw0KGgo")
 
 
 def _media_type(value: Any) -> Any:
@@ -38,6 +50,8 @@ def _bare_base64(value: Any) -> Any:
         content = content.partition(",")[2]
     if content.startswith("base64" + _JPEG_START):
         content = content.removeprefix("base64")
+    if content.startswith(_STARTS):  # some leave out what fills the last group; only of a picture is that certain
+        content = content.rstrip("=") + "=" * (-len(content.rstrip("=")) % 4)
     try:
         base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError):
@@ -67,14 +81,16 @@ def _text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return ";".join(_text(member) for member in value if member is not None)
-    return str(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
 
 
 class RetrievalHit(GraphResource):
     """A document with its passages. Hits and passages come in no particular order."""
 
     web_url: str = ""
-    extracts: Annotated[list[RetrievalExtract], ONLY_OBJECTS] = Field(default_factory=list)
+    extracts: Annotated[list[RetrievalExtract], ONLY_OBJECTS, BeforeValidator(_as_extracts)] = Field(
+        default_factory=list
+    )
     resource_type: str = ""
     resource_metadata: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
     sensitivity_label: OptionalLabel = None

@@ -22,7 +22,12 @@ class SearchSensitivityLabelInfo(GraphResource):
 
 
 def _none_if_unlabelled(value: Any) -> Any:
-    """Chat writes an unlabelled answer as an object of nulls, connectors leave the member out: both mean no label."""
+    """Chat writes an unlabelled answer as an object of nulls, connectors leave the member out: both mean no label.
+
+    A bare text is taken for its name: a label that is there must not go unseen.
+    """
+    if isinstance(value, str) and value.strip():
+        return {"displayName": value}
     if isinstance(value, dict) and all(member is None for member in value.values()):
         return None
     return value

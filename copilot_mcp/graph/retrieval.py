@@ -79,6 +79,13 @@ class RetrievalBody(GraphBody):
             raise ValueError(f"has several names in one entry; give each name an entry of its own{example}.")
         return names
 
+    def payload(self) -> dict[str, Any]:
+        """As of any body; only the beta version knows the member that asks for pictures, so it goes out only if set."""
+        members = super().payload()
+        if not self.include_thumbnails:
+            members.pop("includeThumbnails", None)
+        return members
+
     @property
     def needs_beta(self) -> bool:
         """Whether only the beta version knows a member of this body."""

@@ -135,4 +135,5 @@ def _last_part(url: str) -> str:
     except ValueError:
         return url
     name = unquote(parts.path.rstrip("/").rpartition("/")[2])
-    return f"{name}?{parts.query}" if name and parts.query else name or url
+    behind = "".join(f"{mark}{text}" for mark, text in (("?", parts.query), ("#", parts.fragment)) if text)
+    return f"{name}{behind}" if name else url

@@ -1,5 +1,6 @@
 """Sensitivity labels as the tools publish them: one form for chat and retrieval."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -8,11 +9,11 @@ from pydantic.alias_generators import to_camel
 from copilot_mcp.quoting import fact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from copilot_mcp.graph import SearchSensitivityLabelInfo
 
-__all__ = ["Label", "by_key", "label_of", "label_text", "strictness"]
+__all__ = ["Label", "by_key", "label_of", "label_text", "strictness", "told_apart"]
 
 
 class Label(BaseModel):
@@ -32,11 +33,11 @@ class Label(BaseModel):
 
 
 def label_of(info: "SearchSensitivityLabelInfo | None") -> Label | None:
-    """The label, or None where the service sent none or one without any value."""
-    if info is None or not (info.display_name or info.sensitivity_label_id):
+    """The label, or None where the service sent none or one without any value. One without a name is one as well."""
+    if info is None or not any((info.display_name, info.sensitivity_label_id, info.tooltip, info.priority)):
         return None
     return Label(
-        display_name=info.display_name or info.sensitivity_label_id or "",
+        display_name=info.display_name or info.sensitivity_label_id or "(unnamed label)",
         sensitivity_label_id=info.sensitivity_label_id,
         priority=info.priority,
         tooltip=info.tooltip,
@@ -46,6 +47,17 @@ def label_of(info: "SearchSensitivityLabelInfo | None") -> Label | None:
 def by_key(labels: "Iterable[Label]") -> dict[str, Label]:
     """Each label once; where several share a key, the strictest."""
     return {label.key: label for label in sorted(labels, key=strictness, reverse=True)}
+
+
+def told_apart(labels: "Mapping[str, Label]") -> dict[str, Label]:
+    """The same labels by key, with the id behind each name that several bear: a hit shows the name alone."""
+    bearers = Counter(label.display_name for label in labels.values())
+    return {
+        key: label.model_copy(update={"display_name": f"{label.display_name} ({label.sensitivity_label_id})"})
+        if bearers[label.display_name] > 1 and label.sensitivity_label_id
+        else label
+        for key, label in labels.items()
+    }
 
 
 def label_text(label: Label) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from copilot_mcp.tools.hits import Extract, Hit, Thumbnail
-from copilot_mcp.tools.labels import Label, by_key, strictness
+from copilot_mcp.tools.labels import Label, by_key, strictness, told_apart
 from copilot_mcp.tools.ordering import by_score_and_rank
 from copilot_mcp.tools.short_ids import short_ids
 
@@ -18,13 +18,18 @@ __all__ = ["Merged", "address_key", "merged"]
 
 
 def address_key(url: str) -> str:
-    """What two forms of one address share: case of the host, escapes and a closing slash make no difference."""
+    """What two forms of one address share: case of the host, escapes and a closing slash make no difference.
+
+    All that stands behind the path does: whatever it is, two documents must never pass for one.
+    """
     try:
         parts = urlsplit(url.strip())
     except ValueError:
         return url
     path = unquote(parts.path).rstrip("/")
-    return f"{parts.scheme.lower()}://{parts.netloc.lower()}{path}?{parts.query}"
+    # Hits come unescaped, so what follows a `#` may be the rest of a name, or the page of a connector.
+    behind = f"?{parts.query}#{parts.fragment}" if parts.fragment else f"?{parts.query}"
+    return f"{parts.scheme.lower()}://{parts.netloc.lower()}{path}{behind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +49,13 @@ def merged(found: "Mapping[int, Sequence[FoundHit]]", *, several: bool) -> Merge
     for number, hits in sorted(found.items()):
         for rank, each in enumerate(hits):
             url, extracts = each.hit.web_url, each.hit.extracts
-            # Without an address a document is known by its passages alone.
-            key = address_key(url) if url else "\n".join(_text_key(extract.text) for extract in extracts)
+            # Without an address a document is known by its title and its passages alone.
+            key = address_key(url) if url else "\n".join([each.title, *(_text_key(one.text) for one in extracts)])
             places.setdefault(key, []).append((number, rank, each))
     documents = [_Document(key, same, _passages([each for _, _, each in same])) for key, same in places.items()]
     best = by_score_and_rank((_score(each.passages), min(rank for _, rank, _ in each.same), each) for each in documents)
     ids = short_ids([*places, *(each.passage_key(passage) for each in best for passage, _ in each.passages)])
-    known = by_key(each.label for hits in found.values() for each in hits if each.label)
+    known = told_apart(by_key(each.label for hits in found.values() for each in hits if each.label))
     labels = {ids[each.key]: label for each in best if (label := _strictest(each.same, known))}
     return Merged([_published(each, ids, labels, several) for each in best], labels)
 

@@ -241,12 +241,21 @@ async def test_item_left_out_or_unreadable_is_an_error_of_its_own(wire: Any) -> 
 async def test_item_body_in_base64_is_read(wire: Any) -> None:
     deep = base64.b64encode(b'{"a":' * 100 + b"1" + b"}" * 100).decode()
     encoded = {"a": base64.b64encode(json.dumps(hit("a")).encode()).decode(), "b": "not base64", "c": deep}
+    encoded["d"] = (
+        base64.urlsafe_b64encode(json.dumps(hit("d") | {"x": "\u00ff\u00fe?>"}).encode()).decode().rstrip("=")
+    )
+    encoded["e"] = json.dumps(hit("e"))
     async with wire.open(batch(lambda item: answered(item, 200, encoded[item["body"]["queryString"]]))) as graph:
-        results = await graph.retrieve_many([body("a"), body("b"), body("c")])
-    assert shown(results) == ["a", "service", "service"]
+        results = await graph.retrieve_many([body(query) for query in encoded])
+    assert shown(results) == ["a", "service", "service", "d", "e"]
 
 
-@pytest.mark.parametrize("responses", [None, "none", [5, {"id": "1"}, {"id": "1", "status": "200"}]])
+async def test_item_status_as_text_is_read(wire: Any) -> None:
+    async with wire.open(batch(lambda item: answered(item) | {"status": "200"})) as graph:
+        assert shown(await graph.retrieve_many([body("a"), body("b")])) == ["a", "b"]
+
+
+@pytest.mark.parametrize("responses", [None, "none", [5, {"id": "1"}, {"id": "1", "status": "fine"}]])
 async def test_odd_envelope_is_an_error_of_every_item(wire: Any, replies: Any, responses: Any) -> None:
     async with wire.open(replies(httpx.Response(200, json={"responses": responses}))) as graph:
         assert shown(await graph.retrieve_many([body("a")])) == ["service"]
@@ -275,6 +284,14 @@ async def test_first_of_two_answers_with_one_id_counts(wire: Any, replies: Any) 
     twice = [{"id": "1", "status": 200, "body": hit("first")}, {"id": "1", "status": 200, "body": hit("second")}]
     async with wire.open(replies(httpx.Response(200, json={"responses": twice}))) as graph:
         assert shown(await graph.retrieve_many([body("a")])) == ["first"]
+
+
+async def test_an_answer_counts_before_a_refusal_with_its_id(wire: Any, replies: Any) -> None:
+    both = [{"id": "1", "status": 429, "body": None}, {"id": "1", "status": 200, "body": hit("a")}]
+    for responses in (both, both[::-1]):
+        async with wire.open(replies(httpx.Response(200, json={"responses": responses}))) as graph:
+            (result,) = await graph.retrieve_many([body("a")])
+        assert (shown([result]), result.requests_used) == (["a"], 1)
 
 
 async def test_documented_batches_are_read(wire: Any, replies: Any, examples: dict[str, Any]) -> None:

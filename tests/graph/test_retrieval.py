@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from copilot_mcp.graph import (
+    CopilotConversation,
     RetrievalBody,
     RetrievalExtract,
     RetrievalHit,
@@ -28,9 +29,12 @@ def test_full_body_goes_out_in_graphs_names() -> None:
         "filterExpression": 'Title:"Keys"',
         "resourceMetadata": ["title"],
         "maximumNumberOfResults": 5,
-        "includeThumbnails": False,
+        "includeThumbnails": True,
     }
     assert RetrievalBody.model_validate(body).payload() == body
+    plain = {name: value for name, value in body.items() if name != "includeThumbnails"}
+    without = RetrievalBody.model_validate(plain | {"includeThumbnails": False})
+    assert (without.payload(), without.needs_beta) == (plain, False)  # v1.0 does not know the member
 
 
 def test_embedded_container_keeps_graphs_spelling() -> None:
@@ -151,6 +155,34 @@ def test_metadata_values_become_strings() -> None:
     hit = RetrievalHit.model_validate({"resourceMetadata": {"a": ["x", None, "y"], "b": None, "c": True, "d": 3}})
     assert hit.resource_metadata == {"a": "x;y", "c": "true", "d": "3"}
     assert RetrievalHit.model_validate({"resourceMetadata": "none"}).resource_metadata == {}
+
+
+def test_nested_metadata_is_json() -> None:
+    hit = RetrievalHit.model_validate({"resourceMetadata": {"a": {"k": ["x", True]}}})
+    assert hit.resource_metadata == {"a": '{"k": ["x", true]}'}
+
+
+@pytest.mark.parametrize(
+    "extracts", [["the text"], "the text", {"text": "the text"}, [{"text": "the text", "pageNumbers": "none"}]]
+)
+def test_a_passage_in_an_odd_form_is_read(extracts: Any) -> None:
+    hit = RetrievalHit.model_validate({"extracts": extracts})
+    assert [(each.text, each.page_numbers) for each in hit.extracts] == [("the text", [])]
+
+
+def test_what_is_odd_costs_itself_alone() -> None:
+    extract = RetrievalExtract.model_validate(
+        {"text": "t", "pageNumbers": [1, None, "x", True, 3], "relevanceScore": []}
+    )
+    assert (extract.text, extract.page_numbers, extract.relevance_score) == ("t", [1, 3], None)
+    label = SearchSensitivityLabelInfo.model_validate({"displayName": "Secret", "tooltip": [1], "toolTip": [2]})
+    assert (label.display_name, label.tooltip) == ("Secret", None)
+    conversation = CopilotConversation.model_validate({"id": "c", "state": {"a": 1}, "status": {"a": 1}})
+    assert (conversation.id, conversation.state) == ("c", "")
+
+
+def test_a_picture_without_its_last_equals_signs_is_one() -> None:
+    assert RetrievalThumbnail.model_validate({"content": "iVBORw0KGgo"}).content == "iVBORw0KGgo="
 
 
 def test_null_hits_are_no_hits_but_missing_hits_are_no_answer() -> None:

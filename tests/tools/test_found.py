@@ -45,6 +45,8 @@ def test_a_connector_property_under_its_semantic_label_is_kept() -> None:
     [
         ("https://x.test/sites/HR/Annual%20leave.docx", "Annual leave.docx"),
         (URL, "sp?id=kb_article&sys_id=b775c03"),
+        ("https://x.test/Shared Documents/C# guide.docx", "C# guide.docx"),
+        ("https://desk.test/app/#/ticket/1", "app#/ticket/1"),
         ("https://x.test/", "https://x.test/"),
         ("https://[bad", "https://[bad"),
         ("", ""),
@@ -99,9 +101,26 @@ def test_two_labels_of_one_name_stay_two_the_stricter_first() -> None:
         (None, 7),
         ("low", 5),
     ]
-    assert [each.label for each in found.hits] == ["All Employees"] * 4
+    assert [each.label for each in found.hits] == [
+        "All Employees (low)",
+        "All Employees (high)",
+        "All Employees",
+        "All Employees",
+    ]
     (only,) = result(search(), hit(1, 1, "low"), hit(1, 9, "high")).sensitivity_labels or ()
     assert (only.sensitivity_label_id, only.priority) == ("high", 9)
+
+
+@pytest.mark.parametrize("label", ["Secret", {"displayName": "Secret", "tooltip": [1], "toolTip": [2]}])
+def test_a_label_in_an_odd_form_is_a_label_all_the_same(label: Any) -> None:
+    found = result(search(), {"webUrl": URL, "sensitivityLabel": label})
+    assert [each.display_name for each in found.sensitivity_labels or ()] == ["Secret"]
+
+
+def test_a_label_without_a_name_is_told() -> None:
+    found = result(search(), {"webUrl": URL, "sensitivityLabel": {"priority": 9, "tooltip": "Keep inside."}})
+    assert [(each.label, each.web_url) for each in found.hits] == [("(unnamed label)", URL)]
+    assert "Keep inside." in render(found)
 
 
 def test_pictures_without_a_page_are_all_shown_and_empty_ones_are_not() -> None:

@@ -109,6 +109,7 @@ def test_hits_without_an_address_are_told_apart_by_their_passages() -> None:
     hits = published([hit("", "one"), hit("", "two")], [hit("", "one")])
     assert [(each.extracts[0].text, each.requests) for each in hits] == [("one", [1, 2]), ("two", [1])]
     assert published([hit("", "two")])[0].id == hits[1].id
+    assert len(published([hit("", title="C"), hit("", title="D")])) == 2
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,9 @@ def test_hits_without_an_address_are_told_apart_by_their_passages() -> None:
         ("https://x.test/a b/", "HTTPS://X.TEST/a%20b", True),
         ("https://x.test/sp?id=1", "https://x.test/sp?id=2", False),
         ("https://x.test/A", "https://x.test/a", False),
-        ("https://x.test/a#part", "https://x.test/a", True),
+        ("https://x.test/C# guide.docx", "https://x.test/C# salaries.docx", False),
+        ("https://x.test/app/#/ticket/1", "https://x.test/app/#/ticket/2", False),
+        ("https://x.test/a#part", "https://x.test/a", False),
         ("https://[bad/a", "https://[bad/a", True),
     ],
 )
