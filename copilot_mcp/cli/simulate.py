@@ -12,6 +12,7 @@ import click
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import documents_option, log_option
 from copilot_mcp.cli._simulated import STREAM_PACE_S, load_tenant
+from copilot_mcp.simulator import HOURLY_LIMIT
 
 if TYPE_CHECKING:
     from copilot_mcp.simulator import Simulator
@@ -40,8 +41,17 @@ __all__ = ["command"]
     help="Misbehave: NAME[@OPERATION][,OPTION=VALUE...], once unless times says otherwise, for instance "
     "throttled@retrieval,retry_after=7,times=always. May be repeated; a name that does not exist lists them all.",
 )
+@click.option(
+    "--hourly-limit",
+    type=click.IntRange(0),
+    default=HOURLY_LIMIT,
+    show_default=True,
+    envvar="COPILOT_MCP_SIMULATE_HOURLY_LIMIT",
+    show_envvar=True,
+    help="Retrievals that each person may send in an hour before 429; 0 for no limit.",
+)
 @log_option
-def command(port: int, documents: Path | None, faults: tuple[str, ...], log_level: str) -> None:
+def command(port: int, documents: Path | None, faults: tuple[str, ...], hourly_limit: int, log_level: str) -> None:
     """Run the simulated tenant alone.
 
     Its Entra and its Graph, on loopback, for any client, until interrupted.
@@ -54,7 +64,7 @@ def command(port: int, documents: Path | None, faults: tuple[str, ...], log_leve
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     key = token_urlsafe() if documents is not None else None
-    with Simulator(tenant, pace=STREAM_PACE_S, key=key) as simulator:
+    with Simulator(tenant, pace=STREAM_PACE_S, key=key, hourly_limit=hourly_limit or None) as simulator:
         ask_for_faults(simulator, faults)
         try:
             url = simulator.start(port)

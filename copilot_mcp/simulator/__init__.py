@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from copilot_mcp.simulator.faults import FAULTS, Fault, Faults
 from copilot_mcp.simulator.tenant import Connection, Document, Label, Site, Tenant, User
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAULTS",
+    "HOURLY_LIMIT",
     "Connection",
     "Document",
     "Fault",
@@ -35,6 +36,10 @@ __all__ = [
     "load_company",
     "load_folder",
 ]
+
+
+HOURLY_LIMIT: Final = 200
+"""Retrievals that the API answers a person in an hour."""
 
 
 def load_company() -> Tenant:
@@ -67,6 +72,7 @@ class Simulator:
         auto_approve: key or user name of the person who approves every sign-in at once, for demonstrations.
         key: what the page and the tenant's own addresses ask for before they decide or tell anything; needed where
             the documents are somebody's own, since every program of the machine can reach a loopback port.
+        hourly_limit: retrievals that each person may send in an hour, as Microsoft says; None for no limit.
 
     Raises:
         LookupError: `auto_approve` names nobody.
@@ -82,6 +88,7 @@ class Simulator:
         interval: int = 1,
         auto_approve: str | None = None,
         key: str | None = None,
+        hourly_limit: int | None = HOURLY_LIMIT,
     ) -> None:
         from copilot_mcp.simulator.assembly import Assembly
         from copilot_mcp.simulator.serving import LoopbackServer
@@ -96,6 +103,7 @@ class Simulator:
             auto_approve=auto_approve,
             key=key,
             base=lambda: self.url,
+            hourly_limit=hourly_limit,
         )
         self._serve = LoopbackServer
         self._server: LoopbackServer | None = None

@@ -21,6 +21,7 @@ from copilot_mcp.simulator.retrieval import Retrieval
 from copilot_mcp.simulator.search import Index
 from copilot_mcp.simulator.sign_ins import SignIns
 from copilot_mcp.simulator.tenant import Tenant
+from copilot_mcp.simulator.throttle import Throttle
 from copilot_mcp.simulator.tokens import Tokens
 from copilot_mcp.simulator.trace import Trace
 
@@ -41,6 +42,7 @@ class Assembly:
         auto_approve: str | None,
         key: str | None,
         base: Callable[[], str],
+        hourly_limit: int | None,
     ) -> None:
         self._tenant = tenant
         self._lock = threading.Lock()
@@ -61,7 +63,8 @@ class Assembly:
         self.conversations = Conversations(clock)
         chat = Chat(tenant, self.index, self.faults, clock, self.conversations, pause)
         retrieval = Retrieval(tenant, self.index, self.faults, clock)
-        graph = Graph(tenant, tokens, self.faults, chat, retrieval, challenges)
+        throttle = Throttle(hourly_limit, clock)
+        graph = Graph(tenant, tokens, self.faults, chat, retrieval, challenges, throttle)
         entra = Entra(self.sign_ins, authorizations, challenges, tokens, self.faults, clock)
         pages = IdentityPages(self.identity, key)
         endpoints = Endpoints(graph, entra, self.faults, self.trace, clock, sleep, lambda: f"{base()}/devicelogin", key)

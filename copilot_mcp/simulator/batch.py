@@ -7,7 +7,7 @@ from typing import Any, Final
 from copilot_mcp.simulator.fields import bad_request, member, objects, text, texts
 from copilot_mcp.simulator.replies import Reply
 
-__all__ = ["run_batch"]
+__all__ = ["is_json", "run_batch"]
 
 MAX_REQUESTS: Final = 20
 _RETRIEVAL: Final = "copilot/retrieval"
@@ -55,7 +55,7 @@ def _check(requests: Sequence[Mapping[str, Any]]) -> None:
 
 def _run(request: Mapping[str, Any], retrieve: Item, refuse: Callable[[int, str, str], Reply]) -> Reply:
     headers = {name.casefold(): value for name, value in member(request, "headers").items()}
-    if "body" in request and not _is_json(headers.get("content-type")):
+    if "body" in request and not is_json(headers.get("content-type")):
         return refuse(400, "BadRequest", "A request with a body needs the header 'Content-Type'.")
     if request["url"].strip("/").casefold() != _RETRIEVAL:
         return refuse(404, "ResourceNotFound", "The resource cannot be reached in a batch.")
@@ -67,7 +67,7 @@ def _run(request: Mapping[str, Any], retrieve: Item, refuse: Callable[[int, str,
     return retrieve(content)
 
 
-def _is_json(content_type: object) -> bool:
+def is_json(content_type: object) -> bool:
     """Media types are compared without case, and without their parameters."""
     return str(content_type).partition(";")[0].strip().casefold() == "application/json"
 

@@ -51,7 +51,7 @@ class Endpoints:
         if content is None:
             reply = GraphRefusalError(413, "RequestEntityTooLarge", "The request is too large.").reply(ids)
             return await self._send(request, operation, reply, ids, None)
-        call = GraphCall(operation, version, target, request.method, authorization, content, ids)
+        call = GraphCall(operation, version, target, request.method, authorization, content, ids, _media_type(request))
         return await self._send(request, operation, self.graph.answer(call), ids, _json_or_none(content))
 
     async def serve_entra(self, request: Request) -> Response:
@@ -117,6 +117,10 @@ def _entry(request: Request, operation: str, reply: Reply, ids: RequestIds, size
         "responseBytes": size,
         **reply.notes,
     }
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "")
 
 
 def _base(request: Request) -> str:

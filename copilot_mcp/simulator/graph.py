@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from copilot_mcp.simulator.batch import run_batch
+from copilot_mcp.simulator.batch import is_json, run_batch
 from copilot_mcp.simulator.challenges import REVOKED_CLAIMS, Challenges, challenge_header, challenge_refusal
 from copilot_mcp.simulator.chat import Chat
 from copilot_mcp.simulator.fault_batch import spoilt_batch
@@ -19,6 +19,7 @@ from copilot_mcp.simulator.fields import read_json
 from copilot_mcp.simulator.replies import GraphRefusalError, Reply, RequestIds, fault_reply
 from copilot_mcp.simulator.retrieval import RETRIEVAL_SCOPES, Retrieval, data_source_of
 from copilot_mcp.simulator.tenant import Tenant, User
+from copilot_mcp.simulator.throttle import Throttle
 from copilot_mcp.simulator.tokens import GRAPH_RESOURCE, TENANT_ID, TokenError, Tokens
 
 __all__ = ["CHAT_SCOPES", "Graph", "GraphCall", "operation_of"]
@@ -60,6 +61,7 @@ class GraphCall:
     authorization: str
     content: bytes
     ids: RequestIds
+    content_type: str = "application/json"
 
 
 def operation_of(version: str, path: str) -> tuple[str, str]:
@@ -85,6 +87,7 @@ class Graph:
     chat: Chat
     retrieval: Retrieval
     challenges: Challenges
+    throttle: Throttle
 
     def answer(self, call: GraphCall) -> Reply:
         """Carry out one request; every refusal comes back in Graph's shape."""
@@ -121,6 +124,8 @@ class Graph:
             raise GraphRefusalError(405, "MethodNotAllowed", "The method is not allowed.", {"Allow": "POST"})
         user, claims = self._signed_in(call.authorization)
         notes["user"] = user.key
+        if call.content and not is_json(call.content_type):
+            raise GraphRefusalError(415, "UnsupportedMediaType", "The body must be application/json.")
         body = read_json(call.content)
         match call.operation:
             case "batch":  # of the token only what every operation asks of it; the rest is each item's own
@@ -159,6 +164,7 @@ class Graph:
         source = data_source_of(body)
         self.challenges.check(claims, source)
         _require(_scopes_of(claims), RETRIEVAL_SCOPES[source])
+        self.throttle.count(user.key)
         return self.retrieval.retrieve(user, version, body)
 
     def _item(self, call: GraphCall, user: User, claims: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Reply]:

@@ -112,7 +112,7 @@ def test_the_first_words_arrive_within_20_ms(
 
 @linux
 def test_memory_is_flat_over_2000_calls(spawn: Callable[..., Any], ours: list[str], show: Callable[..., None]) -> None:
-    with Simulator(load_company()) as simulator:
+    with Simulator(load_company(), hourly_limit=None) as simulator:
         server = spawn([*ours, "--simulate-url", simulator.start()])
         server.initialize()
         for _ in range(WARM_UP):
@@ -175,7 +175,7 @@ def peak_kib(process_id: int) -> int:
 def test_memory_is_flat_over_one_stream_of_16_mib(
     spawn: Callable[..., Any], ours: list[str], show: Callable[..., None]
 ) -> None:
-    with Simulator(load_company()) as simulator:
+    with Simulator(load_company(), hourly_limit=None) as simulator:
         tenant = LongAnswers(simulator.app)
         listening = LoopbackServer(tenant, 0)
         server = spawn([*ours, "--simulate-url", listening.url])

@@ -37,7 +37,7 @@ def token(url: str, simulator: Simulator) -> str:
 def test_retrieve_over_stdio(
     spawn: Callable[..., Any], compare: Callable[..., float], ours: list[str], bare: list[str]
 ) -> None:
-    with Simulator(load_company()) as simulator:
+    with Simulator(load_company(), hourly_limit=None) as simulator:
         url = simulator.start()
         server, yardstick = spawn([*ours, "--simulate-url", url]), spawn(bare)
         server.initialize()

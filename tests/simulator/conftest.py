@@ -127,7 +127,7 @@ async def graph_of(
         client = httpx.AsyncClient(
             transport=httpx.ASGITransport(simulator.app),
             base_url=GRAPH,
-            headers={"Authorization": f"Bearer {tokens['access_token']}"},
+            headers={"Authorization": f"Bearer {tokens['access_token']}", "Content-Type": "application/json"},
         )
         opened.append(client)
         return client

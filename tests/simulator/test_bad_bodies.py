@@ -98,3 +98,11 @@ async def test_entra_refuses_such_claims_with_its_400(login: httpx.AsyncClient, 
     told = answer.json()
     assert (answer.status_code, told["error"], told["error_codes"]) == (400, "invalid_request", [900144])
     assert (await login.get("/simulator/trace")).json()[-1]["status"] == 400
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("media_type", ["text/plain", "", "application/x-www-form-urlencoded"])
+async def test_a_body_of_another_media_type_is_refused(graph: httpx.AsyncClient, media_type: str) -> None:
+    body = b'{"queryString": "leave", "dataSource": "sharePoint"}'
+    answer = await graph.post("/v1.0/copilot/retrieval", content=body, headers={"Content-Type": media_type})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "UnsupportedMediaType")

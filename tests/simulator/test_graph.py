@@ -18,6 +18,7 @@ from copilot_mcp.simulator.replies import RequestIds
 from copilot_mcp.simulator.retrieval import Retrieval
 from copilot_mcp.simulator.search import Index
 from copilot_mcp.simulator.secrets_issued import SecretsIssued
+from copilot_mcp.simulator.throttle import Throttle
 from copilot_mcp.simulator.tokens import Tokens
 
 GRAPH = "https://graph.copilot-mcp.test"
@@ -189,7 +190,15 @@ def test_a_person_who_left_the_tenant_is_refused(simulator: Simulator, clock: An
     tenant = replace(simulator.tenant, users=simulator.users[:1])
     index = Index(())
     chat = Chat(tenant, lambda: index, faults, clock, Conversations(clock), waits)
-    graph = Graph(tenant, tokens, faults, chat, Retrieval(tenant, lambda: index, faults, clock), Challenges())
+    graph = Graph(
+        tenant,
+        tokens,
+        faults,
+        chat,
+        Retrieval(tenant, lambda: index, faults, clock),
+        Challenges(),
+        Throttle(None, clock),
+    )
     token = tokens.access_token(simulator.users[1], "client", GRAPH, ["Files.Read.All"], {})
     ids = RequestIds.of(clock(), None)
 

@@ -15,7 +15,8 @@ NOTHING: list[dict[str, Any]] = [
     {"sensitivityLabel": dict.fromkeys((*FULL, "tooltip", "toolTip", "isEncrypted"))},
     {"sensitivityLabel": {"displayName": "", "sensitivityLabelId": "", "isEncrypted": False}},
     {"sensitivityLabel": {"@odata.type": "#microsoft.graph.searchSensitivityLabelInfo", "displayName": None}},
-    {"sensitivityLabel": "General"},
+    {"sensitivityLabel": ""},
+    {"sensitivityLabel": 5},
 ]
 
 

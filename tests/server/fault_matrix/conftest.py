@@ -223,7 +223,7 @@ async def benches(tmp_path_factory: pytest.TempPathFactory, anyio_backend: Any) 
     async with AsyncExitStack() as stack:
         made: dict[str, Bench] = {}
         for era in ERAS:
-            simulator = stack.enter_context(Simulator(load_folder(folder), sleep=pass_time))
+            simulator = stack.enter_context(Simulator(load_folder(folder), sleep=pass_time, hourly_limit=None))
             wire = Wire(simulator.app)
             tenant = WiredTenant(simulator, wire)
 
