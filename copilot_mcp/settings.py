@@ -17,7 +17,8 @@ class Settings:
         client_id: the app registration; None means that the Graph tools explain how to set it.
         chat: `stream` uses chatOverStream, `sync` the synchronous operation; never one after the other.
         time_zone: IANA name sent when a call has no `locationHint`; None asks the operating system.
-        call_limit: seconds after which a call of copilot_chat returns what there is; the turn goes on.
+        call_limit: seconds after which a call of copilot_chat returns what there is while the turn goes on, and a
+            call of copilot_retrieve gives up.
         web: `ask` lets a call switch web search on for its turn, `never` refuses that.
         profile: name of the sign-in to use, `[a-z0-9][a-z0-9_-]{0,31}`.
         cache: `auto` keeps the sign-in encrypted where the system can, else in memory; `plain` in a file in clear with

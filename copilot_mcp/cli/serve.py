@@ -82,7 +82,8 @@ LEAST_SECRET_CHARACTERS = 32
     show_default=True,
     envvar="COPILOT_MCP_CALL_LIMIT",
     show_envvar=True,
-    help="Seconds after which a chat call returns what there is; the rest is fetched by a further call.",
+    help="Seconds after which a chat call returns what there is, the rest is fetched by a further call, and a "
+    "retrieval is given up.",
 )
 @click.option(
     "--web",

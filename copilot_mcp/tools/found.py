@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from copilot_mcp.quoting import Quoter
+from copilot_mcp.quoting import Quoter, fact
 from copilot_mcp.tools.labels import Label, label_of
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def found_by(
         for hit, verdict in zip(response.retrieval_hits, verdicts, strict=True)
         if verdict != "outside" or mark_outside
     ]
-    return Found(hits, list(verdicts), _outside_notes(verdicts, mark_outside))
+    notes = [*_outside_notes(verdicts, mark_outside), *_missing_notes(search, response)]
+    return Found(hits, list(verdicts), notes)
 
 
 def _outside_notes(verdicts: "Sequence[Verdict]", marked: bool) -> list[str]:
@@ -86,8 +87,29 @@ def _outside_notes(verdicts: "Sequence[Verdict]", marked: bool) -> list[str]:
         return [f"{count} outside the filter marked as such: the service seems to have ignored it."]
     return [
         f"{count} outside the filter {'was' if outside == 1 else 'were'} withheld: the service seems to have "
-        "ignored it."
+        "ignored it. Ask again, or with another filter; --outside mark shows such hits."
     ]
+
+
+def _missing_notes(search: "Search", response: "RetrievalResponse") -> list[str]:
+    """The properties that no hit bore, since the service leaves out without a word what it does not know.
+
+    What the caller asked for is named, and so is what only the filter tests in a connector, whose names nobody else
+    checks. A connector's property may come back under its semantic label, so that no more is said than what is seen.
+    """
+    hits = response.retrieval_hits
+    borne = {name.casefold() for hit in hits for name in hit.resource_metadata}
+    missing = [name for name in search.asked_metadata if name.casefold().removeprefix("label_") not in borne]
+    notes = [f"No hit bore the requested {_named(missing)}: without a value, or not its name."] if missing else []
+    known = {name.casefold() for name in search.asked_metadata}
+    tested = [name for name in search.body.resource_metadata or () if name.casefold() not in known | borne]
+    if tested and search.body.data_source == "externalItem":
+        notes.append(f"No hit bore the {_named(tested)} that the filter tests: it may not exist in this connection.")
+    return notes if hits else []
+
+
+def _named(names: Sequence[str]) -> str:
+    return f"propert{'y' if len(names) == 1 else 'ies'} {', '.join(map(fact, names))}"
 
 
 @dataclass(frozen=True, slots=True)

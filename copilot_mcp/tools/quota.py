@@ -91,16 +91,16 @@ class Ledger:
             count += taken
         return replace(self, spent=tuple(sorted((place, n) for place, n in kept.items() if n > 0)))
 
-    def free_in(self, count: int, now: float) -> float:
-        """Seconds until `count` more requests fit into the hour."""
-        over = self.since(now - _HOUR_S) + count - HOURLY_LIMIT
+    def free_in(self, count: int, now: float, limit: int, span: int) -> float:
+        """Seconds until `count` more requests stay within `limit` in `span` seconds; at most all of the span."""
+        over = self.since(now - span) + count - limit
         for minute, spent in self.spent:
-            if minute + _MINUTE_S <= now - _HOUR_S:
+            if minute + _MINUTE_S <= now - span:
                 continue
             over -= spent
             if over <= 0:
-                return max(0.0, minute + _MINUTE_S + _HOUR_S - now)
-        return float(_HOUR_S)
+                return min(max(0.0, minute + _MINUTE_S + span - now), span)
+        return float(span)
 
 
 class Quota:
@@ -150,6 +150,7 @@ class Quota:
                 f"{self._per_day} a day.",
                 "Nothing was sent. The person may raise --max-requests-per-day.",
                 kind="day_limit",
+                retry_after=ledger.free_in(count, now, self._per_day, _DAY_S),
             )
         confirmed = ledger.throttled_at > 0 and 0 <= now - ledger.throttled_at < _HOUR_S
         if hour + count > HOURLY_LIMIT and (confirmed or self._refuses):
@@ -157,7 +158,7 @@ class Quota:
             raise ThrottledError(
                 f"About {hour} of {HOURLY_LIMIT} retrievals of the hour are used, and {reason}.",
                 "Nothing was sent.",
-                retry_after=ledger.free_in(count, now),
+                retry_after=ledger.free_in(count, now, HOURLY_LIMIT, _HOUR_S),
             )
         return ledger.with_more(count, now)
 

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, JsonValue
 
-from copilot_mcp.errors import ArgumentError, CopilotMcpError, GraphError, ThrottledError
+from copilot_mcp.errors import (
+    ArgumentError,
+    CopilotMcpError,
+    GraphError,
+    ServiceUnavailableError,
+    ThrottledError,
+)
 from copilot_mcp.graph import (
     RETRIEVAL_SCOPES,
     DataSourceConfiguration,
@@ -21,6 +27,7 @@ from copilot_mcp.tools.findings import RetrieveResult, result_of
 from copilot_mcp.tools.found import judged
 from copilot_mcp.tools.received import inert_responses
 from copilot_mcp.tools.searches import Search, prepared
+from copilot_mcp.tools.watch import kept_alive
 
 if TYPE_CHECKING:
     from copilot_mcp.graph import GraphClient, RetrievalResponse
@@ -94,7 +101,7 @@ async def retrieve(request: RetrieveRequest, context: ToolContext) -> RetrieveRe
         raise _one_error([search.refusal for search in searches if search.refusal is not None])
     graph, quota = await context.open_graph(), await context.open_quota()
     await quota.take(len(sendable), context.now())
-    answers = iter(await _send(graph, sendable))
+    answers = iter(await _in_time(graph, sendable, context))
     outcomes = [search.refusal or next(answers) for search in searches]
     warning = await quota.settle(
         sum(each.requests_used for each in outcomes) - len(sendable),
@@ -133,6 +140,23 @@ def _bodies(request: RetrieveRequest) -> list[RetrievalBody]:
         more.model_copy(update={name: getattr(own, name) for name in inherited if getattr(more, name) is None})
         for more in request.more_requests or ()
     ]
+
+
+async def _in_time(
+    graph: "GraphClient", bodies: Sequence[RetrievalBody], context: ToolContext
+) -> "list[RetrievalResponse | CopilotMcpError]":
+    """What became of each request within the time that a call may take, with signs of life meanwhile."""
+    limit = context.settings.call_limit
+    found = await kept_alive(lambda: _send(graph, bodies), context, limit, "Searching Microsoft 365, no answer yet")
+    if found is not None:
+        return found
+    error = ServiceUnavailableError(
+        f"Microsoft 365 did not answer within {limit:g} s.",
+        "Ask again, fewer requests at a time, or the person raises --call-limit.",
+        kind="timeout",
+    )
+    error.requests_used = 1  # each was sent, at least once
+    return [copy.copy(error) for _ in bodies]
 
 
 async def _send(graph: "GraphClient", bodies: Sequence[RetrievalBody]) -> "list[RetrievalResponse | CopilotMcpError]":

@@ -9,7 +9,7 @@ from copilot_mcp.tools._tool import ToolContext
 from copilot_mcp.tools.received import inert_text
 from copilot_mcp.tools.turns import OpenTurn
 
-__all__ = ["HEARTBEAT_S", "PROGRESS_INTERVAL_S", "SHOWN_CHARACTERS", "watch", "within"]
+__all__ = ["HEARTBEAT_S", "PROGRESS_INTERVAL_S", "SHOWN_CHARACTERS", "kept_alive", "watch", "within"]
 
 ResultT = TypeVar("ResultT")
 
@@ -87,12 +87,38 @@ async def within(
     work: Callable[[], Awaitable[ResultT]], seconds: float, sleep: Callable[[float], Awaitable[None]]
 ) -> ResultT | None:
     """What `work` answers, or None when that took longer; then it is cancelled."""
+
+    async def alarm() -> None:
+        await sleep(seconds)
+
+    return await _until(alarm, work)
+
+
+async def kept_alive(
+    work: Callable[[], Awaitable[ResultT]], context: ToolContext, limit: float, what: str
+) -> ResultT | None:
+    """As `within` the `limit`, with a sign of life every five seconds that says `what` goes on."""
+
+    async def alarm() -> None:
+        passed = 0.0
+        while passed < limit:
+            pause = min(HEARTBEAT_S, limit - passed)
+            await context.sleep(pause)
+            passed += pause
+            if passed < limit:
+                await context.progress(f"{what} ({passed:.0f} s).")
+
+    return await _until(alarm, work)
+
+
+async def _until(alarm: Callable[[], Awaitable[None]], work: Callable[[], Awaitable[ResultT]]) -> ResultT | None:
+    """What `work` answers, or None when `alarm` ended before; the other one is cancelled."""
     outcome: ResultT | None = None
     error: Exception | None = None
     async with anyio.create_task_group() as tasks:
 
         async def ring() -> None:
-            await sleep(seconds)
+            await alarm()
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(ring)

@@ -198,8 +198,8 @@ class Desk:
     transport: StreamingTransport
     host_limit: float = 60.0
 
-    async def ask(self, message: str | None = None, **arguments: Any) -> Seen:
-        """Call copilot_chat as a host does that cancels after `host_limit` seconds.
+    async def ask(self, message: str | None = None, tool: str = "copilot_chat", **arguments: Any) -> Seen:
+        """Call a tool as a host does that cancels after `host_limit` seconds.
 
         Raises:
             TimeoutError: It had to.
@@ -222,7 +222,7 @@ class Desk:
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(give_up)
-            result = await self.client.call_tool("copilot_chat", arguments, progress_callback=on_progress)
+            result = await self.client.call_tool(tool, arguments, progress_callback=on_progress)
             tasks.cancel_scope.cancel()
         if result is None:
             raise TimeoutError("the host gave up")

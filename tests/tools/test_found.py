@@ -34,6 +34,21 @@ def test_metadata_bears_the_names_it_was_asked_for_by() -> None:
     assert found.hits[0].metadata == {"ticketId": "7", "Owners": "John Doe;Jane Doe"}
 
 
+def test_a_requested_property_that_no_hit_bore_is_named() -> None:
+    hit = {"webUrl": URL, "resourceMetadata": {"Title": "VPN", "size": "1"}}
+    assert result(search(("Autor", "Label_Title", "title", "lastmodified")), hit).notes == [
+        "No hit bore the requested properties Autor, lastmodified: without a value, or not its name."
+    ]
+    assert result(search(("title",)), hit).notes == []
+    assert "requested" not in " ".join(result(search(("Autor",))).notes)  # no hit, nothing to bear it
+
+
+def test_a_property_of_a_filter_that_no_hit_of_a_connector_bore_is_named() -> None:
+    hit = {"webUrl": URL, "resourceMetadata": {}}
+    (note,) = found_by(search((), ("priorty",)), response(hit), ["unclear"], mark_outside=False).notes
+    assert note == "No hit bore the property priorty that the filter tests: it may not exist in this connection."
+
+
 def test_a_connector_property_under_its_semantic_label_is_kept() -> None:
     found = result(search(("Label_Title",)), {"webUrl": URL, "resourceMetadata": {"title": "Corporate VPN"}})
     assert (found.hits[0].title, found.hits[0].resource_metadata) == ("Corporate VPN", None)

@@ -103,9 +103,9 @@ async def test_the_limit_of_a_day_refuses_before_anything_is_sent() -> None:
         await quota.take(3, later(hours=23))
     assert str(raised.value) == (
         "8 requests were sent in the last 24 hours, and 3 more would pass the limit of 10 a day. "
-        "Nothing was sent. The person may raise --max-requests-per-day."
+        "Nothing was sent. The person may raise --max-requests-per-day. Next try in 3660 s."
     )
-    assert raised.value.details() == {"kind": "day_limit"}
+    assert raised.value.details() == {"kind": "day_limit", "retryAfterSeconds": 3660.0}
     await quota.take(2, later(hours=23))
     await quota.take(8, later(hours=24, minutes=2))
 

@@ -43,7 +43,10 @@ async def test_hits_outside_a_dropped_filter_are_withheld_and_counted(client: An
     outside = len(everything["hits"]) - len(inside)
     assert 0 < outside < len(everything["hits"])
     assert sorted(hit["webUrl"] for hit in result["hits"]) == sorted(inside)
-    note = f"{outside} hits outside the filter were withheld: the service seems to have ignored it."
+    note = (
+        f"{outside} hits outside the filter were withheld: the service seems to have ignored it. Ask again, or with "
+        "another filter; --outside mark shows such hits."
+    )
     assert note in result["notes"]
     assert note in text
     assert (result["filterHonoured"], "filter honoured: no" in text) == ("no", True)
@@ -67,7 +70,8 @@ async def test_one_hit_outside_is_said_in_the_singular(client: Any, simulator: S
     _, result = await find(client, filterExpression='FileType:"xyz"', maximumNumberOfResults=1)
     assert result["hits"] == []
     assert result["notes"] == [
-        "1 hit outside the filter was withheld: the service seems to have ignored it.",
+        "1 hit outside the filter was withheld: the service seems to have ignored it. Ask again, or with another "
+        "filter; --outside mark shows such hits.",
     ]
 
 
