@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from copilot_mcp.errors import SettingsError
 
@@ -114,6 +114,27 @@ def _open_around(app: Starlette, services: AbstractAsyncContextManager[Any]) -> 
     app.router.lifespan_context = lifespan
 
 
+async def _ended_once(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Call the app, and let each answer that it begins end once.
+
+    When the server stops, the SDK leaves an open stream as it is, or begins a second answer behind it.
+    """
+    begun = over = False
+
+    async def send_in_order(message: Message) -> None:
+        nonlocal begun, over
+        starts = message["type"] == "http.response.start"
+        if over or (starts and begun):
+            return
+        begun = begun or starts
+        over = message["type"] == "http.response.body" and not message.get("more_body", False)
+        await send(message)
+
+    await app(scope, receive, send_in_order)
+    if begun and not over:
+        await send({"type": "http.response.body", "body": b""})
+
+
 async def _health(request: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
@@ -131,14 +152,16 @@ class _Gate:
             refusal = await self._security.validate_request(Request(scope))
             if refusal is None and scope["path"] != HEALTH_PATH and not self._knows_secret(Headers(scope=scope)):
                 refusal = PlainTextResponse(
-                    "The start-up secret is missing or wrong: send `Authorization: Bearer <secret>`; "
-                    "copilot-mcp printed it when it started.",
+                    "The start-up secret is missing or wrong: send `Authorization: Bearer <secret>` with that of "
+                    "COPILOT_MCP_SECRET, or where none was set the one that copilot-mcp printed when it started.",
                     status_code=401,
                     headers={"WWW-Authenticate": "Bearer"},
                 )
             if refusal is not None:
                 await refusal(scope, receive, send)
                 return
+            await _ended_once(self._app, scope, receive, send)
+            return
         await self._app(scope, receive, send)
 
     def _knows_secret(self, headers: Headers) -> bool:

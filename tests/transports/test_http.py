@@ -16,6 +16,12 @@ from mcp.client.streamable_http import streamable_http_client
 pytestmark = pytest.mark.anyio
 
 SECRET = "a-secret-of-the-test-and-of-nothing-else"
+HELLO = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}},
+}
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +125,22 @@ def test_the_built_in_company_alone_needs_no_secret(start: Callable[..., Any]) -
     assert "Authorization" not in server.text
     with httpx.Client(trust_env=False) as http:
         assert http.post(f"{address}/mcp", json={}).status_code != 401
+
+
+@pytest.mark.parametrize("path", ["/sse", "/mcp"])
+def test_a_stop_ends_open_streams_without_a_word(start: Callable[..., Any], path: str) -> None:
+    server = start("serve", "--transport", "http", "--port", "0", "--simulate")
+    address = server.wait_for(r"(http://127\.0\.0\.1:\d+)/mcp \(")[1]
+    with httpx.Client(trust_env=False, base_url=address, timeout=20) as http:
+        headers = {"accept": "application/json, text/event-stream"}
+        if path == "/mcp":
+            began = http.post(path, json=HELLO, headers=headers)
+            headers["mcp-session-id"] = began.headers["mcp-session-id"]
+        with http.stream("GET", path, headers=headers) as stream:
+            assert stream.status_code == 200
+            server.popen.send_signal(signal.SIGTERM)
+            rest = b"".join(stream.iter_raw())
+    server.popen.wait(10)
+    assert b"HTTP/1.1" not in rest
+    assert "ERROR" not in server.finished_text()
+    assert "Traceback" not in server.text
