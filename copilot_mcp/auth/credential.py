@@ -21,7 +21,7 @@ from copilot_mcp.auth.device_code import DeviceCodeSignIn, Sleep
 from copilot_mcp.auth.entra import DeviceFlow, Entra
 from copilot_mcp.auth.flights import Flights
 from copilot_mcp.auth.new_sign_in import store_sign_in
-from copilot_mcp.auth.prompts import SignInAttempt, prompts_beside
+from copilot_mcp.auth.prompts import SharedPrompts, SignInAttempt, prompts_beside
 from copilot_mcp.auth.refusals import conditions_changed, may_pass, refusal_error, scopes_missing, signed_out
 from copilot_mcp.auth.renewal import check_person, erased, renewed, with_tokens_of
 from copilot_mcp.auth.sign_in_cache import SignInCache
@@ -75,6 +75,11 @@ class Credential:
         )
         self._memory = TokenMemory(clock, cache.stamp)
         self._flights: Flights[tuple[frozenset[str], str | None], HeldToken] = Flights(tasks)
+
+    @property
+    def shared(self) -> bool:
+        """Whether a sign-in of another process serves this one, as they keep it in the same place."""
+        return isinstance(self._prompts, SharedPrompts)
 
     async def token(self, scopes: Sequence[str], *, rejected: str | None = None, claims: str | None = None) -> str:
         """An access token for these scopes with more than five minutes left, where that can be had.

@@ -90,6 +90,11 @@ class HostSignIn:
             self.cancel()
         return token
 
+    @property
+    def shared(self) -> bool:
+        """See `Credential.shared`."""
+        return self._credential.shared
+
     def offers_consent(self, scopes: Sequence[str]) -> bool:
         """Whether the person is asked to grant these permissions themselves: each once an hour, or being asked now."""
         waiting = self._waiting

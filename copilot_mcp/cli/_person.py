@@ -51,6 +51,11 @@ class Person:
         return self._services.host_sign_in is not None and self._services.host_sign_in.offers_consent(scopes)
 
     @property
+    def shared(self) -> bool:
+        """See `HostSignIn.shared`."""
+        return self._services.host_sign_in is not None and self._services.host_sign_in.shared
+
+    @property
     def successes(self) -> int:
         """See `HostSignIn.successes`."""
         return self._services.host_sign_in.successes if self._services.host_sign_in is not None else 0

@@ -37,6 +37,7 @@ _NOT_STARTED_KINDS = (
     "sign_in_limit",
 )
 _COMMAND = "`copilot-mcp login`"
+_APART = f"{_COMMAND} in a terminal would not reach this process, which keeps its sign-in in memory"
 _STOP = "The page must name your organisation's own app registration; stop if it names another."
 
 
@@ -45,6 +46,11 @@ class SignIn(Protocol):
 
     def offers_consent(self, scopes: Sequence[str]) -> bool:
         """Whether the person is asked to grant these permissions themselves, or has been asked lately."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether a sign-in in a terminal would serve this process too."""
         ...
 
     @property
@@ -89,12 +95,13 @@ class SignInPendingError(AuthenticationRequiredError):
 
     kind = "sign_in_pending"
 
-    def __init__(self, reason: str, attempt: "SignInAttempt") -> None:
+    def __init__(self, reason: str, attempt: "SignInAttempt", *, shared: bool) -> None:
+        otherwise = f", or they run {_COMMAND} in a terminal" if shared else f" ({_APART})"
         super().__init__(
             f"{reason} To sign in, the person opens {attempt.verification_uri} in a browser and enters the code "
             f"{attempt.user_code}; {_minutes_left(attempt)} minutes are left. {_STOP}",
-            "Show the person this address and this code, or they run `copilot-mcp login` in a terminal. Call this tool "
-            "again when they are done; it will just work.",
+            f"Show the person this address and this code{otherwise}. Call this tool again when they are done; it will "
+            "just work.",
         )
         self.attempt = attempt
 
@@ -134,7 +141,7 @@ async def sign_in(
     if attempt is None:
         return None
     if not _can_open_pages(context):
-        raise SignInPendingError(error.message, attempt)
+        raise SignInPendingError(error.message, attempt, shared=person.shared)
     if (context.protocol_version or "") < _ASKS_BY_RESULT_SINCE:
         agreed, ended = await _asked(context, person, attempt, error.message)
     else:
@@ -147,7 +154,7 @@ async def sign_in(
         person.give_up(attempt)
         raise _declined(error)
     if not ended:
-        raise SignInPendingError(error.message, attempt)
+        raise SignInPendingError(error.message, attempt, shared=person.shared)
     try:
         person.check(attempt)
     except AuthenticationError as failed:
@@ -165,7 +172,8 @@ async def _begun(person: SignIn, error: CopilotMcpError, scopes: Sequence[str], 
             raise error from None  # what is missing, and who else can grant it
         failed.message = f"{error.message} {cause}{failed.message}"
         if _COMMAND not in failed.hint:
-            failed.hint = f"{failed.hint} The person can also run {_COMMAND} in a terminal.".lstrip()
+            otherwise = f"The person can also run {_COMMAND} in a terminal." if person.shared else f"({_APART}.)"
+            failed.hint = f"{failed.hint} {otherwise}".lstrip()
         raise _beside(failed, error) from None
 
 

@@ -1,7 +1,8 @@
 """The addresses of sign-in besides Entra's own: where the browser's page is sent, and the tenant's controls."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from secrets import compare_digest
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -99,7 +100,9 @@ class IdentityPages:
             if not isinstance(name, str) or name not in _CONTROLS:
                 return JSONResponse({"error": f"do must be one of {', '.join(sorted(_CONTROLS))}"}, 400)
             try:
-                getattr(self.identity, name)(**_members(body))
+                change, members = getattr(self.identity, name), _members(body)
+                _check_names(change, members)
+                change(**members)
             except LookupError as error:
                 return JSONResponse({"error": str(error)}, 404)
             except (ValueError, TypeError) as error:
@@ -108,12 +111,30 @@ class IdentityPages:
 
     def _state(self) -> Mapping[str, Any]:
         sign_ins = self.identity.sign_ins
+        keys = {user.id: user.key for user in sign_ins.users}
         return {
             "rotation": sign_ins.refresh_tokens.rotation,
             "tokenLife": self.identity.tokens.life_s,
             "refreshes": {user.key: self.identity.refreshes(user.id) for user in sign_ins.users},
-            "policies": [{"number": rule.number, "flows": list(rule.flows)} for rule in sign_ins.policies.rules],
+            "policies": [
+                {"number": rule.number, "flows": list(rule.flows), "user": keys.get(rule.user_id or "")}
+                for rule in sign_ins.policies.rules
+            ],
         }
+
+
+def _check_names(change: Callable[..., Any], given: Collection[str]) -> None:
+    """Refuse a change that lacks a member, or has one that it does not know.
+
+    Raises:
+        ValueError: it does.
+    """
+    takes = signature(change).parameters
+    missing = [name for name, each in takes.items() if each.default is each.empty and name not in given]
+    unknown = [name for name in given if name not in takes]
+    if missing or unknown:
+        what = f"{missing[0]} is missing" if missing else f"{unknown[0]} is unknown"
+        raise ValueError(f"{what}; {change.__name__} takes {', '.join(takes)}")
 
 
 def _members(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -147,6 +147,7 @@ def codes_made(tenant: Simulator) -> int:
 
 async def test_two_servers_show_one_code_and_both_have_a_token_after_it(tenant: Simulator, path: Path) -> None:
     async with opened(tenant, path) as (_, first), opened(tenant, path) as (other, second):
+        assert first.shared
         ours, shown = await first.start(FILES), await second.start(MAIL)
         assert ours is not None
         assert shown is not None

@@ -261,6 +261,7 @@ async def test_no_call_is_made_again_after_a_turn(era: Any, error: Any, after_tu
 
     class Person:
         successes = 0
+        shared = True
 
         def offers_consent(self, scopes: Any) -> bool:
             return True

@@ -1,6 +1,7 @@
 """Signing in from inside the host, in both eras: asked by URL elicitation where the host can, by an error elsewhere."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ import anyio
 import pytest
 from mcp import Client
 
-from copilot_mcp.auth import CLOUDS
+from copilot_mcp.auth import CLOUDS, SignInAttempt
 from copilot_mcp.cli._services import GraphServices, open_credential
 from copilot_mcp.server import build_server
+from copilot_mcp.server.sign_in import SignInPendingError
 from copilot_mcp.settings import Settings
 from copilot_mcp.simulator import Simulator
 
@@ -62,8 +64,9 @@ async def test_host_that_cannot_open_pages_shows_address_and_code_and_the_next_c
     assert "15 minutes are left" in text
     assert text.startswith("Nobody is signed in to Microsoft 365. To sign in, the person opens ")
     assert (
-        "Show the person this address and this code, or they run `copilot-mcp login` in a terminal. Call this tool "
-        "again when they are done; it will just work. [sign_in_pending]"
+        "Show the person this address and this code (`copilot-mcp login` in a terminal would not reach this process, "
+        "which keeps its sign-in in memory). Call this tool again when they are done; it will just work. "
+        "[sign_in_pending]"
     ) in text
     assert f"enter the code {told['userCode']}" in capsys.readouterr().err
 
@@ -215,7 +218,8 @@ async def test_sixth_start_within_an_hour_is_refused(open_client: Any, simulator
         .content[0]
         .text.startswith(
             "Nobody is signed in to Microsoft 365. A sign-in cannot be started: 5 sign-ins were started within an "
-            "hour. Wait 60 minutes. The person can also run `copilot-mcp login` in a terminal. [sign_in_limit]"
+            "hour. Wait 60 minutes. (`copilot-mcp login` in a terminal would not reach this process, which keeps its "
+            "sign-in in memory.) [sign_in_limit]"
         )
     )
     assert len(started(simulator)) == 5
@@ -314,7 +318,7 @@ async def test_tenant_without_answers_gives_its_own_error(open_client: Any, simu
     assert (told["kind"], told["whoActs"]) == ("identity_unavailable", "nobody")
     text = result.content[0].text
     assert text.startswith("Nobody is signed in to Microsoft 365. A sign-in cannot be started: ")
-    assert "The person can also run `copilot-mcp login` in a terminal. [identity_unavailable]" in text
+    assert "keeps its sign-in in memory.) [identity_unavailable]" in text
 
 
 @pytest.mark.shows("F28")
@@ -448,3 +452,11 @@ async def test_no_tool_takes_a_code_or_a_page_as_input(open_client: Any) -> None
     for tool in (await client.list_tools()).tools:
         collect(tool.input_schema)
     assert [name for name in names if re.search(r"code|verification|token|redirect", name, re.IGNORECASE)] == []
+
+
+async def test_a_sign_in_in_a_terminal_is_offered_where_it_serves() -> None:
+    attempt = SignInAttempt("ABCD", "https://login.test/device", datetime.now(UTC) + timedelta(minutes=15), 5)
+    error = SignInPendingError("Nobody is signed in.", attempt, shared=True)
+    assert error.hint.startswith(
+        "Show the person this address and this code, or they run `copilot-mcp login` in a terminal. Call this tool"
+    )

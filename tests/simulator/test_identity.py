@@ -236,7 +236,7 @@ async def test_control_address_sets_and_tells(simulator: Simulator, login: httpx
         "rotation": "strict",
         "tokenLife": 120,
         "refreshes": {"adele": 0, "megan": 0},
-        "policies": [{"number": 53000, "flows": ["device", "refresh"]}],
+        "policies": [{"number": 53000, "flows": ["device", "refresh"], "user": "adele"}],
     }
     assert state.json() == (await login.get("/simulator/identity")).json() == expected
     assert simulator.identity.sign_ins.consents.state(CLIENT_ID, simulator.users[1].id, "Mail.Read") == "admin"

@@ -326,5 +326,5 @@ async def test_signed_out_begins_a_sign_in_and_says_how_to_go_on(connect: Callab
     assert facts["kind"] == "sign_in_pending"
     assert facts["userCode"] in text
     assert "Call this tool again when they are done" in text
-    assert "or they run `copilot-mcp login` in a terminal" in text
+    assert "`copilot-mcp login` in a terminal would not reach this process" in text
     assert len((await client.list_tools()).tools) == 3
