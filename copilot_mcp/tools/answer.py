@@ -184,7 +184,7 @@ def render(result: ChatResult) -> str:
     if result.state:
         facts.append(f"state {fact(result.state)}")
     if result.sensitivity_label:
-        facts.append(f"label {label_text(result.sensitivity_label)}")
+        facts.append(f"label {label_text(result.sensitivity_label, full=True)}")
     facts.append(f"web search {'on' if result.web_enabled else 'off'}")
     facts.append(f"time zone {result.time_zone}")
     facts.append("complete" if result.complete else "incomplete")

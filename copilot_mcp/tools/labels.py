@@ -60,10 +60,17 @@ def told_apart(labels: "Mapping[str, Label]") -> dict[str, Label]:
     }
 
 
-def label_text(label: Label) -> str:
-    """A label among our own words: its name, and what it asks of whoever reads the document."""
+def label_text(label: Label, *, full: bool = False) -> str:
+    """A label among our own words: its name, and what it asks of whoever reads the document; `full`, rank and id too.
+
+    Many labels in full would cost a model more than they tell.
+    """
+    facts = [fact(label.tooltip)] if label.tooltip else []
+    if full:
+        facts += [f"priority {label.priority}"] if label.priority is not None else []
+        facts += [f"id {fact(label.sensitivity_label_id)}"] if label.sensitivity_label_id else []
     name = fact(label.display_name)
-    return f"{name} ({fact(label.tooltip)})" if label.tooltip else name
+    return f"{name} ({'; '.join(facts)})" if facts else name
 
 
 def strictness(label: Label) -> tuple[int, str]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from copilot_mcp.graph import CopilotConversationResponseMessage, RetrievalHit
-from copilot_mcp.tools.labels import Label, label_of
+from copilot_mcp.tools.labels import Label, label_of, label_text
 
 FULL = {"sensitivityLabelId": "no-guid", "displayName": "Secret\\HR", "priority": 4, "color": "#FF0000"}
 NOTHING: list[dict[str, Any]] = [
@@ -38,3 +38,9 @@ def test_both_spellings_of_the_tooltip_are_read_and_one_is_written(model: type[R
 def test_a_label_without_a_name_is_called_by_its_id() -> None:
     label = label_of(RetrievalHit.model_validate({"sensitivityLabel": {"sensitivityLabelId": "7"}}).sensitivity_label)
     assert label == Label(display_name="7", sensitivity_label_id="7")
+
+
+def test_a_label_in_full_tells_its_rank_and_its_id() -> None:
+    label = Label(display_name="Secret", sensitivity_label_id="g-1", priority=9, tooltip="Keep inside.")
+    assert label_text(label) == "Secret (Keep inside.)"
+    assert label_text(label, full=True) == "Secret (Keep inside.; priority 9; id g-1)"
