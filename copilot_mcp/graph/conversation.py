@@ -67,18 +67,16 @@ class CopilotConversation(GraphAnswer):
 
     def answer(self, prompt: str) -> CopilotConversationResponseMessage | None:
         """The answer: the last message, unless it is only the echo of the prompt."""
-        if not self.messages or (len(self.messages) == 1 and _same_text(self.messages[0].text, prompt)):
+        if not self.messages or (len(self.messages) == 1 and same_text(self.messages[0].text, prompt)):
             return None
         return self.messages[-1]
 
     def is_final(self, prompt: str) -> bool:
-        """Whether this is the last event of a turn: echo first, then the answer.
+        """Whether this has everything that the last event of a turn has: echo, answer, turn count and title.
 
-        An echo that the service worded differently still counts when title and turn count say that the turn is over.
+        The echo may be worded differently. A title that the service translated passes for a real one here.
         """
-        if len(self.messages) < 2:
-            return False
-        return _same_text(self.messages[0].text, prompt) or self.turn_is_counted
+        return len(self.messages) > 1 and self.turn_is_counted and self.answer(prompt) is not None
 
     @property
     def turn_is_counted(self) -> bool:
@@ -86,6 +84,6 @@ class CopilotConversation(GraphAnswer):
         return self.turn_count >= 1 and self.display_name != INTERMEDIATE_TITLE
 
 
-def _same_text(text: str, prompt: str) -> bool:
+def same_text(text: str, prompt: str) -> bool:
     """Equality that survives changed white space."""
     return text == prompt or text.split() == prompt.split()

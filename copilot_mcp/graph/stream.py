@@ -222,13 +222,19 @@ class StreamReader:
 
 async def read_events(chunks: AsyncIterator[bytes], reader: StreamReader | None = None) -> AsyncGenerator[Event, None]:
     """The events of a stream, one at a time. Pass a `reader` to learn how the stream ended."""
-    reader = reader or StreamReader()
+    async for events in read_arrivals(chunks, reader or StreamReader()):
+        for event in events:
+            yield event
+
+
+async def read_arrivals(chunks: AsyncIterator[bytes], reader: StreamReader) -> AsyncGenerator[list[Event], None]:
+    """The events of a stream, those together that came together."""
     async for chunk in chunks:
         # A server in the same process may hand over everything at once; events are still made one slice at a time.
         for start in range(0, len(chunk), _SLICE_BYTES):
-            for event in reader.feed(chunk[start : start + _SLICE_BYTES]):
-                yield event
+            if events := reader.feed(chunk[start : start + _SLICE_BYTES]):
+                yield events
         if reader.done or reader.flooded:
             break
-    for event in reader.close():
-        yield event
+    if events := reader.close():
+        yield events

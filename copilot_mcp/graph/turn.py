@@ -1,5 +1,6 @@
 """One streamed chat turn: events -> snapshots of the growing answer."""
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -7,14 +8,13 @@ import anyio
 
 from copilot_mcp.graph.bodies import unpacked
 from copilot_mcp.graph.conversation import CopilotConversation
+from copilot_mcp.graph.endings import Finality
+from copilot_mcp.graph.growth import Growth
 from copilot_mcp.graph.refusals import stream_refusal
-from copilot_mcp.graph.stream import Event, StreamReader, read_events
+from copilot_mcp.graph.stream import Event, StreamReader, read_arrivals
 from copilot_mcp.graph.transport import Clocks, Sent
 
 Ending = Literal["open", "final", "cut", "idle", "time_limit", "too_large"]
-
-_PLAIN_CHARACTERS = 12
-"""An increment does not begin with so many characters of the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,15 @@ class ChatTurn:
         self._deadline = sent.deadline
         self._prompt = prompt
         self._clocks = clocks
-        self._is_json = "json" in sent.answer.headers.get("content-type", "").casefold()
         self._reader = StreamReader()
         self._bytes = unpacked(sent.response)
-        self._events = read_events(self._bytes, self._reader)
-        self._growth = _Growth()
+        self._arrivals = read_arrivals(self._bytes, self._reader)
+        self._arrived: deque[Event] = deque()
+        self._growth = Growth()
+        self._finality = Finality(prompt)
         self._latest: CopilotConversation | None = None
         self._text = ""
+        self._broken = False
         self._settled = False
 
     @property
@@ -74,59 +76,61 @@ class ChatTurn:
         """
         while not self._settled:
             event = await self._next_event()
-            snapshot = None if event is None else self._snapshot(event)
-            if snapshot is not None:
-                return snapshot
+            snapshot = self._at_the_end() if event is None else self._snapshot(event)
+            if snapshot is not None and self._finality.certain:
+                snapshot = self._final(snapshot.conversation)
             self._settled = self._settled or event is None
+            # What no `data:` line announced may be one plain body: its end says what it was.
+            if snapshot is not None and (self._settled or self._reader.is_stream):
+                return snapshot
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
         """Stop reading. The connection itself belongs to `GraphClient.chat_over_stream`."""
         self._settled = True
-        await self._events.aclose()
+        await self._arrivals.aclose()
         await self._bytes.aclose()
 
     async def _next_event(self) -> Event | None:
         """The next event, None when there is none for whatever reason."""
         import httpx
 
-        event: Event | None = None
         ending: Ending = "cut"
+        self._broken = True
         try:
-            with anyio.fail_after(max(0.0, self._deadline - self._clocks.monotonic())):
-                event = await anext(self._events, None)
+            if not self._arrived:
+                with anyio.fail_after(max(0.0, self._deadline - self._clocks.monotonic())):
+                    self._arrived.extend(await anext(self._arrivals, None) or ())
             ending = "too_large" if self._reader.flooded else "cut"
+            self._broken = self._reader.cut
         except TimeoutError:
             ending = "time_limit"
         except httpx.TimeoutException:
             ending = "idle"
         except httpx.HTTPError:
             ending = "cut"
-        if event is None and self.ending == "open":
-            self.ending = ending
-        return event
+        if self._arrived:
+            return self._arrived.popleft()
+        self.ending = ending
+        return None
 
     def _snapshot(self, event: Event) -> ChatSnapshot | None:
         if event.get("error"):
             error = stream_refusal(event, now=self._clocks.now(), request_id=self.request_id)
-            error.partial_text = error.partial_text or self._text
+            error.partial_text = error.partial_text or self._newest_text
             error.requests_used = self.requests_used
             raise error
         conversation = CopilotConversation.model_validate(event)
         answer = conversation.answer(self._prompt)
+        self._finality.read(conversation, "" if answer is None else answer.text)
         if answer is None:
             return self._closed_by_filter(conversation)
-        # Some call a stream JSON and some a body a stream, so the bytes decide.
-        whole = self._is_json and not self._reader.is_stream
-        final = conversation.is_final(self._prompt) or whole
-        text = self._growth.grown(answer.text) if answer.text and not final else answer.text
-        self._text = text if text.strip() else self._text
+        grown = self._growth.grown(answer.text) if answer.text else ""
+        # What looks like the last event holds the whole answer, until a later one shows that it was not the last.
+        text = answer.text if self._finality.likely else grown
+        self._text = text if text.strip() else self._growth.joined or self._text
         self._latest = conversation.stamped(self.request_id, self.requests_used)
-        if final:
-            self.ending = "final"
-            # An echo before the turn is counted may still grow; the stream's end then settles it.
-            self._settled = whole or conversation.turn_is_counted
-        return ChatSnapshot(conversation, self._text, final)
+        return ChatSnapshot(conversation, self._text, final=False)
 
     def _closed_by_filter(self, conversation: CopilotConversation) -> ChatSnapshot | None:
         """Events without an answer are passed over, unless one says that the conversation was closed."""
@@ -137,32 +141,37 @@ class ChatTurn:
         self._latest = conversation.stamped(self.request_id, self.requests_used)
         return ChatSnapshot(conversation, self._text, final=False)
 
+    def _final(self, conversation: CopilotConversation) -> ChatSnapshot:
+        """The last snapshot, after an event that is final for certain. What came together with it may be newer, or
+        show that it was not; nothing more is waited for."""
+        while self._arrived:
+            event = self._arrived.popleft()
+            read = CopilotConversation.model_validate(event)
+            if not event.get("error") and (read.is_final(self._prompt) or not read.messages):
+                self._snapshot(event)
+        conversation = self._latest or conversation
+        if self._finality.certain:
+            return self._last(conversation, self._text, complete=True)
+        return ChatSnapshot(conversation, self._text, final=False)
 
-class _Growth:
-    """Snapshots are cumulative, but the service knows increments as an option, so three unrelated texts in a row are
-    taken for increments. One unrelated text alone is a rewrite, and where one snapshot has plainly gone on from
-    another, they all are snapshots, however often they are rewritten."""
+    def _at_the_end(self) -> ChatSnapshot | None:
+        """The last snapshot once more, where the end of the stream makes it final or uncovers more of its text."""
+        if self._latest is None:
+            return None
+        whole_body = not self._reader.is_stream and self._finality.events == 1
+        complete = not self._broken and (self._finality.likely or whole_body)
+        newest = self._newest_text
+        if not complete and self._reader.is_stream and newest == self._text:
+            return None
+        return self._last(self._latest, newest, complete=complete)
 
-    def __init__(self) -> None:
-        self._pieces: list[str] = []
-        self._cumulative = False
+    @property
+    def _newest_text(self) -> str:
+        """The answer so far, with increments that were not shown yet."""
+        return self._text if self._finality.likely else self._growth.joined or self._text
 
-    def grown(self, text: str) -> str:
-        """The answer so far, after this event's text."""
-        before = self._pieces[-1] if len(self._pieces) == 1 else ""
-        self._cumulative = self._cumulative or (len(before) >= _PLAIN_CHARACTERS and text.startswith(before))
-        if self._cumulative:
-            return text
-        joined = "".join(self._pieces)
-        if len(self._pieces) < 3:
-            related = not self._pieces or any(_related(piece, text) for piece in self._pieces)
-        else:
-            related = text.startswith(joined)
-        self._pieces = [text] if related else [*self._pieces, text]
-        return "".join(self._pieces) if len(self._pieces) >= 3 else text
-
-
-def _related(before: str, after: str) -> bool:
-    """Whether one text is the other, grown or partly rewritten: both begin alike."""
-    length = min(4, len(before), len(after))
-    return before[:length] == after[:length]
+    def _last(self, conversation: CopilotConversation, text: str, *, complete: bool) -> ChatSnapshot:
+        self._settled = True
+        self._text = text
+        self.ending = "final" if complete else self.ending if self.ending != "open" else "cut"
+        return ChatSnapshot(conversation, self._text, final=complete)

@@ -137,9 +137,111 @@ async def test_reading_stops_at_the_final_event(wire: Any) -> None:
     assert (shown(seen), turn.complete) == ([("Ines", False), ("Ines keeps them.", True)], True)
 
 
-async def test_echo_before_the_turn_is_counted_may_still_grow(wire: Any) -> None:
-    seen, turn = await snapshots(wire, Body(event(PROMPT, "Ines"), event(PROMPT, "Ines keeps them.")))
-    assert (shown(seen), turn.ending) == ([("Ines", True), ("Ines keeps them.", True)], "final")
+TRANSLATED = "Zwischenstand der Unterhaltung"
+FOLLOW_UP = "Where is the dome?"
+"""The title of the final event in a later turn: the first prompt of the conversation."""
+
+
+@pytest.mark.parametrize("end", [b"", b'data: {"id": "c", "mess', httpx.RemoteProtocolError("peer closed")])
+async def test_echo_before_the_turn_is_counted_is_no_end(wire: Any, end: Any) -> None:
+    seen, turn = await snapshots(wire, Body(event(PROMPT, "Ines"), event(PROMPT, "Ines keeps them."), end))
+    assert (shown(seen), turn.ending) == ([("Ines", False), ("Ines keeps them.", False)], "cut")
+
+
+async def test_translated_title_of_a_growing_answer_is_no_end(wire: Any) -> None:
+    texts = ["Ines", "Ines keeps", "Ines keeps them."]
+    seen, turn = await snapshots(wire, Body(*(event(PROMPT, text, turns=1, title=TRANSLATED) for text in texts)))
+    assert (shown(seen), turn.complete) == ([(text, False) for text in texts], False)
+
+
+async def test_final_event_after_translated_ones_ends_the_turn(wire: Any) -> None:
+    growing = (event(PROMPT, text, turns=1, title=TRANSLATED) for text in ("Ines", "Ines keeps"))
+    final = event(PROMPT, "Ines keeps them.", turns=1, title=FOLLOW_UP)
+    seen, turn = await snapshots(wire, Body(*growing, final))
+    assert shown(seen)[1:] == [("Ines keeps", False), ("Ines keeps them.", False), ("Ines keeps them.", True)]
+    assert turn.complete
+
+
+async def test_title_seen_while_the_answer_grew_marks_the_final_event(wire: Any) -> None:
+    final = event(PROMPT, "Ines keeps them.", turns=2, title=FOLLOW_UP)
+    body = Body(event("Ines", title=TRANSLATED), final, then_wait=True)
+    seen, turn = await snapshots(wire, body)
+    assert (shown(seen), turn.complete) == ([("Ines", False), ("Ines keeps them.", True)], True)
+
+
+@pytest.mark.parametrize("title", [PROMPT, FOLLOW_UP])
+async def test_one_title_for_all_events_leaves_it_to_the_end_of_the_stream(wire: Any, title: str) -> None:
+    events = (event("Ines", title=title), event(PROMPT, "Ines keeps them.", turns=1, title=title))
+    seen, turn = await snapshots(wire, Body(*events))
+    expected = [("Ines", False), ("Ines keeps them.", False), ("Ines keeps them.", True)]
+    assert (shown(seen), turn.complete) == (expected, True)
+    seen, turn = await snapshots(wire, Body(*events, httpx.ReadError("reset")))
+    assert (shown(seen), turn.complete) == (expected[:2], False)
+
+
+@pytest.mark.parametrize("then_wait", [True, False])
+async def test_final_event_alone_ends_a_first_turn_at_once(wire: Any, then_wait: bool) -> None:
+    seen, turn = await snapshots(wire, Body(FINAL, then_wait=then_wait))
+    assert (shown(seen), turn.complete) == ([("Ines keeps them.", True)], True)
+
+
+@pytest.mark.parametrize("behind", [b"", event(), b'data: {"error": {"code": "x"}}\n\n', event("Less")])
+async def test_what_comes_together_with_the_final_event_takes_nothing_away(wire: Any, behind: bytes) -> None:
+    seen, turn = await snapshots(wire, Body(event("Ines"), FINAL + behind))
+    assert (shown(seen)[1:], turn.complete) == ([("Ines keeps them.", True)], True)
+
+
+async def test_newer_final_event_that_came_together_counts(wire: Any) -> None:
+    newer = event(PROMPT, "Ines keeps them all.", turns=1, title=PROMPT, state="disengagedForRai")
+    seen, turn = await snapshots(wire, Body(event("Ines"), FINAL + newer))
+    assert (shown(seen)[1:], turn.complete) == ([("Ines keeps them all.", True)], True)
+    assert seen[-1].conversation.disengaged
+
+
+async def test_answer_that_goes_on_under_the_title_of_its_prompt_is_not_said_to_be_whole(wire: Any) -> None:
+    texts = ("Ines", "Ines keeps", "Ines keeps them.")
+    seen, turn = await snapshots(wire, Body(b"".join(event(PROMPT, text, turns=1, title=PROMPT) for text in texts)))
+    assert (shown(seen)[-1], turn.ending) == (("Ines keeps them.", False), "cut")
+
+
+async def test_answer_that_goes_on_without_its_echo_is_not_said_to_be_whole(wire: Any) -> None:
+    looks_final = event(PROMPT, "Ines keeps", turns=1, title=TRANSLATED)
+    seen, turn = await snapshots(wire, Body(looks_final, event("Ines keeps them.", title=TRANSLATED)))
+    assert (shown(seen), turn.complete) == ([("Ines keeps", False), ("Ines keeps them.", False)], False)
+
+
+async def test_increments_beside_the_echo_are_joined(wire: Any) -> None:
+    pieces = ("One long beginning. ", "Two. ", "three")
+    seen, turn = await snapshots(wire, Body(*(event(PROMPT, piece) for piece in pieces)))
+    assert (seen[-1].text, turn.complete) == ("One long beginning. Two. three", False)
+
+
+async def test_long_increments_are_whole_when_the_stream_is_cut(wire: Any) -> None:
+    pieces = ["Begin with this ", *["and on "] * 3_000]
+    seen, turn = await snapshots(wire, Body(b"".join(map(event, pieces))))
+    assert (seen[-1].text, seen[-1].final, turn.ending) == ("".join(pieces), False, "cut")
+    failed = b'data: {"error": {"code": "x"}}\n\n'
+    with pytest.raises(ServiceUnavailableError) as caught:
+        await snapshots(wire, Body(b"".join(map(event, pieces)), failed))
+    assert caught.value.partial_text == "".join(pieces)
+
+
+async def test_final_text_is_not_joined_to_increments(wire: Any) -> None:
+    pieces = [event(piece, title=FOLLOW_UP) for piece in ("The keys are ", "with ", "Ines")]
+    final = event(PROMPT, "The keys: with Ines.", turns=1, title=FOLLOW_UP)
+    seen, turn = await snapshots(wire, Body(*pieces, final))
+    assert shown(seen)[2:] == [
+        ("The keys are with Ines", False),
+        ("The keys: with Ines.", False),
+        ("The keys: with Ines.", True),
+    ]
+    assert turn.complete
+
+
+async def test_lines_of_json_without_a_stream_are_read_to_their_end(wire: Any) -> None:
+    lines = b"".join(event(*texts).removeprefix(b"data: ") for texts in (("Ines",), ("Ines keeps",)))
+    seen, turn = await snapshots(wire, Body(lines), {"Content-Type": "application/x-ndjson"})
+    assert (shown(seen), turn.complete) == ([("Ines keeps", False)], False)
 
 
 async def test_leaving_early_closes_the_connection(wire: Any) -> None:
