@@ -249,7 +249,7 @@ class PermissionDeniedError(GraphError):
 
 
 class ConversationGoneError(GraphError):
-    """404 on a conversation: it ended, or belongs to somebody else. Start a new one."""
+    """404 on a conversation: it ended, or belongs to somebody else; or a filter has closed it. Start a new one."""
 
     kind = "conversation_gone"
 

@@ -107,8 +107,6 @@ class GraphClient:
         path = _conversation_path(conversation_id) + "/chatOverStream"
         sent = await self._transport.send(_STREAM, path, body.payload(), CHAT_SCOPES)
         try:
-            if "html" in sent.answer.headers.get("content-type", "").casefold():
-                raise self._unreadable(sent, is_html=True, turn=True)
             turn = ChatTurn(sent, body.message.text, self._transport.clocks)
             try:
                 yield turn
@@ -179,8 +177,8 @@ class GraphClient:
             pass
         raise self._unreadable(sent, turn=turn)
 
-    def _unreadable(self, sent: Sent, *, is_html: bool = False, turn: bool = False) -> GraphError:
-        answer = Answer(sent.answer.status, sent.answer.headers, None, is_html)
+    def _unreadable(self, sent: Sent, *, turn: bool = False) -> GraphError:
+        answer = Answer(sent.answer.status, sent.answer.headers, None)
         now = self._transport.clocks.now()
         error = refusal(answer, now=now, on_conversation=turn, request_id=sent.request_id)
         error.requests_used = sent.requests_used

@@ -10,6 +10,9 @@ from copilot_mcp.graph.labels import OptionalLabel
 INTERMEDIATE_TITLE = "Intermediate Conversation Update"
 """`displayName` of the events before the last one; the service may translate it."""
 
+DISENGAGED = "disengagedForRai"
+"""`state` of a conversation that the responsible-AI filter closed."""
+
 
 class CopilotConversationAttribution(GraphResource):
     """A source (`citation`) or the link of a named entity (`annotation`). No key says which mark in the text it is."""
@@ -63,7 +66,7 @@ class CopilotConversation(GraphAnswer):
     @property
     def disengaged(self) -> bool:
         """Whether the responsible-AI filter closed the conversation; later turns are refused."""
-        return self.state == "disengagedForRai"
+        return self.state == DISENGAGED
 
     def answer(self, prompt: str) -> CopilotConversationResponseMessage | None:
         """The answer: the last message, unless it is only the echo of the prompt."""

@@ -8,10 +8,13 @@ if TYPE_CHECKING:
     import httpx
 
 
+MAY_BE_RECORDED = "The chat turn may have been recorded: do not send it again as it is."
+
+
 def try_later(on_conversation: bool) -> str:
     """The hint after a failure whose outcome is unknown; only a chat turn leaves something behind."""
     if on_conversation:
-        return "Try later. The chat turn may have been recorded: do not send it again as it is."
+        return f"Try later. {MAY_BE_RECORDED}"
     return "Try again later."
 
 

@@ -18,7 +18,8 @@ from copilot_mcp.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from copilot_mcp.graph.faults import try_later
+from copilot_mcp.graph.conversation import DISENGAGED
+from copilot_mcp.graph.faults import MAY_BE_RECORDED, try_later
 from copilot_mcp.graph.forbidden import Access, Reason, is_forbidden, reason_of_403, reason_of_token
 from copilot_mcp.graph.json_reader import JsonLimitError, read_json
 from copilot_mcp.http_dates import read_http_date
@@ -105,7 +106,11 @@ def refusal(
     status = _wrapped(answer.status, message) or answer.status
     wrapped = status != answer.status or (in_stream and _wrapped(500, message) is not None)
     reason = _reason(status, code, answer, wrapped, access)
-    error_class, kind, sentence, hint = _meaning(status, answer, on_conversation, now, reason, wrapped)
+    if on_conversation and _is_disengaged(code, answer.body):
+        reason = None
+        error_class, kind, sentence, hint = _DISENGAGED
+    else:
+        error_class, kind, sentence, hint = _meaning(status, answer, on_conversation, now, reason, wrapped)
     if status == answer.status and 300 <= status < 400:
         sentence = "Microsoft Graph answered with a redirect, which is not followed"
     shown = "in the answer" if in_stream else str(answer.status)
@@ -167,6 +172,8 @@ def _meaning(
         return ThrottledError, "throttled", "Microsoft Graph is throttling this account", hint
     if status in (407, 511) or (answer.is_html and status < 300):
         hint = "Open a browser, sign in to the network, then try again."
+        if on_conversation:
+            hint = f"Open a browser and sign in to the network. {MAY_BE_RECORDED}"
         return ServiceUnavailableError, "captive_portal", "A proxy or portal answered instead of Microsoft Graph", hint
     if 400 <= status < 500 and status not in (408, 424):
         hint = "Correct the arguments; the same request will fail again."
@@ -179,6 +186,20 @@ def _meaning(
         return ServiceUnavailableError, "service", _EXCESSES[answer.excess], hint + less
     sentence = "Microsoft Graph gave an answer that cannot be read" if status < 300 else "Microsoft Graph failed"
     return ServiceUnavailableError, "service", sentence, hint
+
+
+_DISENGAGED: _Meaning = (
+    ConversationGoneError,
+    "disengaged",
+    "The responsible-AI filter of Microsoft 365 has closed this conversation",
+    "Start a new one: leave the conversation id out.",
+)
+
+
+def _is_disengaged(code: str, body: Any) -> bool:
+    """Whether a turn was refused because the filter had closed its conversation, before or by this very turn."""
+    state = body.get("state") if isinstance(body, dict) else None
+    return "disengaged" in code.casefold() or state == DISENGAGED
 
 
 _EXCESSES: Mapping[Excess, str] = {

@@ -33,6 +33,7 @@ class StreamReader:
         flooded: the stream passed the limit of a whole stream; the rest is ignored.
         skipped: events that were no JSON object, too large or too deep.
         is_stream: a `data:` line came, whatever the media type said.
+        is_page: it began with markup, and is no stream; the rest is ignored.
         cut: known after `close()`: the last event was unfinished or unreadable.
     """
 
@@ -40,6 +41,7 @@ class StreamReader:
         self.done = False
         self.flooded = False
         self.is_stream = False
+        self.is_page = False
         self.skipped = 0
         self.cut = False
         self._cap = cap_bytes
@@ -178,6 +180,8 @@ class StreamReader:
             self._begin(line)
         elif not line:
             self._open = None
+        elif line.lstrip().startswith("<"):
+            self.is_page = not self.is_stream
 
     def _begin(self, text: str) -> None:
         self._open = None
@@ -234,7 +238,7 @@ async def read_arrivals(chunks: AsyncIterator[bytes], reader: StreamReader) -> A
         for start in range(0, len(chunk), _SLICE_BYTES):
             if events := reader.feed(chunk[start : start + _SLICE_BYTES]):
                 yield events
-        if reader.done or reader.flooded:
+        if reader.done or reader.flooded or reader.is_page:
             break
     if events := reader.close():
         yield events

@@ -1,16 +1,17 @@
 """One streamed chat turn: events -> snapshots of the growing answer."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import anyio
 
+from copilot_mcp.errors import GraphError
 from copilot_mcp.graph.bodies import unpacked
 from copilot_mcp.graph.conversation import CopilotConversation
 from copilot_mcp.graph.endings import Finality
 from copilot_mcp.graph.growth import Growth
-from copilot_mcp.graph.refusals import stream_refusal
+from copilot_mcp.graph.refusals import refusal, stream_refusal
 from copilot_mcp.graph.stream import Event, StreamReader, read_arrivals
 from copilot_mcp.graph.transport import Clocks, Sent
 
@@ -46,6 +47,7 @@ class ChatTurn:
         self.ending: Ending = "open"
         self.requests_used = sent.requests_used
         self.request_id = sent.request_id
+        self._answer = sent.answer
         self._deadline = sent.deadline
         self._prompt = prompt
         self._clocks = clocks
@@ -72,7 +74,7 @@ class ChatTurn:
         """The next snapshot.
 
         Raises:
-            GraphError: The stream carried an error; `partial_text` holds the answer so far.
+            GraphError: The stream carried an error; `partial_text` holds the answer so far. Or a page came instead.
         """
         while not self._settled:
             event = await self._next_event()
@@ -80,6 +82,8 @@ class ChatTurn:
             if snapshot is not None and self._finality.certain:
                 snapshot = self._final(snapshot.conversation)
             self._settled = self._settled or event is None
+            if event is None and self._is_page():
+                raise self._page_error()
             # What no `data:` line announced may be one plain body: its end says what it was.
             if snapshot is not None and (self._settled or self._reader.is_stream):
                 return snapshot
@@ -96,11 +100,12 @@ class ChatTurn:
         import httpx
 
         ending: Ending = "cut"
+        nothing: list[Event] = []
         self._broken = True
         try:
             if not self._arrived:
                 with anyio.fail_after(max(0.0, self._deadline - self._clocks.monotonic())):
-                    self._arrived.extend(await anext(self._arrivals, None) or ())
+                    self._arrived.extend(await anext(self._arrivals, nothing))
             ending = "too_large" if self._reader.flooded else "cut"
             self._broken = self._reader.cut
         except TimeoutError:
@@ -113,6 +118,17 @@ class ChatTurn:
             return self._arrived.popleft()
         self.ending = ending
         return None
+
+    def _is_page(self) -> bool:
+        """Whether a page came instead of a stream. The media type alone is not believed, only where nothing else is."""
+        labelled = "html" in self._answer.headers.get("content-type", "").casefold()
+        return self._finality.events == 0 and (self._reader.is_page or (labelled and not self._broken))
+
+    def _page_error(self) -> GraphError:
+        page = replace(self._answer, is_html=True)
+        error = refusal(page, now=self._clocks.now(), on_conversation=True, request_id=self.request_id)
+        error.requests_used = self.requests_used
+        return error
 
     def _snapshot(self, event: Event) -> ChatSnapshot | None:
         if event.get("error"):

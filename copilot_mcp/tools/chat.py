@@ -88,7 +88,7 @@ async def _ask(turn: OpenTurn, *, request: ChatRequest, body: ChatBody, context:
         await _send(graph, turn, turn.conversation_id, body, context)
     except GraphError as error:
         error.after_turn = True
-        if request.conversation_id is None and error.kind != "conversation_gone":
+        if request.conversation_id is None and error.kind not in ("conversation_gone", "disengaged"):
             error.hint = f"{error.hint} The conversation is {turn.conversation_id}.".strip()
         raise
 
@@ -104,7 +104,8 @@ async def _send(
     async with graph.chat_over_stream(conversation_id, body) as stream:
         turn.request_id, turn.requests_used = stream.request_id, stream.requests_used
         async for snapshot in stream:
-            if snapshot.text or turn.conversation is None or snapshot.final:
+            told = snapshot.text or snapshot.final or snapshot.conversation.disengaged
+            if told or turn.conversation is None:
                 turn.grow(snapshot.conversation, snapshot.text)
                 await anyio.lowlevel.checkpoint()  # many events may have come at once; who watches sees them grow
         turn.complete = stream.complete

@@ -61,6 +61,35 @@ def test_missing_conversation_is_not_a_missing_service() -> None:
     assert (type(error), error.kind) == (ConversationGoneError, "conversation_gone")
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (403, {"error": {"code": "ConversationDisengaged", "message": "Closed."}}),
+        (400, {"error": {"code": "conversationDisengagedForRai"}}),
+        (403, {"state": "disengagedForRai", "messages": [{"text": "I cannot talk about that."}]}),
+    ],
+)
+def test_refusal_of_a_closed_conversation_says_that_it_is_closed(status: int, body: dict[str, Any]) -> None:
+    error = refusal(Answer(status, {}, body), now=NOW, on_conversation=True)
+    assert (type(error), error.kind, error.status) == (ConversationGoneError, "disengaged", status)
+    assert error.hint == "Start a new one: leave the conversation id out."
+    assert "licence" not in str(error)
+
+
+def test_error_of_a_closed_conversation_inside_a_stream_says_so() -> None:
+    error = stream_refusal({"error": {"code": "ConversationDisengaged"}}, now=NOW)
+    assert (type(error), error.kind) == (ConversationGoneError, "disengaged")
+
+
+def test_page_after_a_turn_does_not_invite_a_second_one() -> None:
+    page = Answer(200, {}, None, is_html=True)
+    assert refusal(page, now=NOW, on_conversation=True).hint == (
+        "Open a browser and sign in to the network. "
+        "The chat turn may have been recorded: do not send it again as it is."
+    )
+    assert refusal(page, now=NOW).hint == "Open a browser, sign in to the network, then try again."
+
+
 @pytest.mark.parametrize("status", [200, 408, 500, 503, 504])
 def test_only_a_chat_turn_is_warned_of_its_traces(status: int) -> None:
     assert error_of(status).hint == "Try again later."

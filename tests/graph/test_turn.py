@@ -307,11 +307,36 @@ async def test_json_answer_without_an_echo_is_final_too(wire: Any) -> None:
     assert (shown(seen), turn.ending) == ([("Ines.", True)], "final")
 
 
-async def test_page_instead_of_a_stream_is_a_portal(wire: Any) -> None:
-    body = Body(b"<html>Welcome</html>")
+@pytest.mark.parametrize(
+    ("page", "content_type"),
+    [
+        (b"<html>Welcome</html>", "text/html"),
+        (b"\n  <!DOCTYPE html>\n<html>Welcome", "text/event-stream"),
+        (b"Access denied", "text/html; charset=utf-8"),
+    ],
+)
+async def test_page_instead_of_a_stream_is_a_portal(wire: Any, page: bytes, content_type: str) -> None:
+    body = Body(page)
     with pytest.raises(ServiceUnavailableError) as caught:
-        await snapshots(wire, body, {"Content-Type": "text/html"})
-    assert (caught.value.kind, body.closed) == ("captive_portal", True)
+        await snapshots(wire, body, {"Content-Type": content_type})
+    assert (caught.value.kind, caught.value.requests_used, body.closed) == ("captive_portal", 1, True)
+    assert "again" not in caught.value.hint.replace("do not send it again", "")
+
+
+async def test_page_is_not_read_to_its_end(wire: Any) -> None:
+    with pytest.raises(ServiceUnavailableError):
+        await snapshots(wire, Body(b"<html>\n", then_wait=True), {"Content-Type": "text/html"})
+
+
+async def test_stream_labelled_as_a_page_is_read(wire: Any) -> None:
+    seen, turn = await snapshots(wire, Body(event("Ines"), FINAL), {"Content-Type": "text/html"})
+    assert (shown(seen)[-1], turn.complete) == (("Ines keeps them.", True), True)
+
+
+@pytest.mark.parametrize("pieces", [(event(),), (httpx.ReadError("reset"),)])
+async def test_broken_or_empty_stream_labelled_as_a_page_is_no_portal(wire: Any, pieces: Any) -> None:
+    seen, turn = await snapshots(wire, Body(*pieces), {"Content-Type": "text/html"})
+    assert (seen, turn.ending) == ([], "cut")
 
 
 async def test_refusal_before_the_stream_has_a_json_body(wire: Any, replies: Any) -> None:

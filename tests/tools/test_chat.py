@@ -268,6 +268,18 @@ async def test_a_closed_conversation_is_said(client: Client, simulator: Simulato
     assert "without conversationId" in result.content[0].text
 
 
+@pytest.mark.parametrize("chat", ["stream", "sync"])
+async def test_a_follow_up_in_a_closed_conversation_says_that_it_is_closed(
+    connect: Callable[..., Any], simulator: Simulator, chat: str
+) -> None:
+    client = await connect(chat=chat)
+    simulator.faults.add("disengaged")
+    _, closed = await ask(client)
+    text, facts = await refused(client, conversationId=closed["conversationId"])
+    assert (facts["kind"], facts["status"]) == ("disengaged", 403)
+    assert "Start a new one" in text and "administrator" not in text
+
+
 async def test_no_answer_is_said(client: Client, simulator: Simulator) -> None:
     simulator.faults.add("empty_answer")
     text, facts = await refused(client)
