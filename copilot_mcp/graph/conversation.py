@@ -1,11 +1,15 @@
 """What the Copilot Chat API (beta) answers with."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
 from copilot_mcp.graph._base import ONLY_OBJECTS, GraphAnswer, GraphResource
 from copilot_mcp.graph.labels import OptionalLabel
+from copilot_mcp.quoting import prose_and_code
+
+_MARKER = re.compile(r"\[\^(\d{1,4})\^\]", re.ASCII)
 
 INTERMEDIATE_TITLE = "Intermediate Conversation Update"
 """`displayName` of the events before the last one; the service may translate it."""
@@ -69,10 +73,19 @@ class CopilotConversation(GraphAnswer):
         return self.state == DISENGAGED
 
     def answer(self, prompt: str) -> CopilotConversationResponseMessage | None:
-        """The answer: the last message, unless it is only the echo of the prompt."""
-        if not self.messages or (len(self.messages) == 1 and same_text(self.messages[0].text, prompt)):
-            return None
-        return self.messages[-1]
+        """The answer: what comes beside the echo of the prompt, several messages as one; None for the echo alone."""
+        beside = self._beside_echo(prompt)
+        parts = [message for message in beside if message.text.strip() or message.attributions]
+        if not beside or len(parts) == 1:
+            return parts[0] if parts else None
+        return _as_one(parts) if parts else beside[-1]
+
+    def _beside_echo(self, prompt: str) -> list[CopilotConversationResponseMessage]:
+        """The messages without the echo: the one that equals the prompt, else the first of several."""
+        for place, message in enumerate(self.messages):
+            if same_text(message.text, prompt):
+                return self.messages[:place] + self.messages[place + 1 :]
+        return self.messages[1:] or self.messages
 
     def is_final(self, prompt: str) -> bool:
         """Whether this has everything that the last event of a turn has: echo, answer, turn count and title.
@@ -90,3 +103,34 @@ class CopilotConversation(GraphAnswer):
 def same_text(text: str, prompt: str) -> bool:
     """Equality that survives changed white space."""
     return text == prompt or text.split() == prompt.split()
+
+
+def _as_one(parts: list[CopilotConversationResponseMessage]) -> CopilotConversationResponseMessage:
+    """One message of several: their texts as paragraphs, all their sources, and the strictest label."""
+    texts: list[str] = []
+    sources: list[CopilotConversationAttribution] = []
+    for part in parts:
+        cited = sum(source.attribution_type == "citation" for source in sources)
+        own = any(source.attribution_type == "citation" for source in part.attributions)
+        text = _renumbered(part.text, cited) if cited and own else part.text
+        if texts and text.startswith(texts[-1]):  # grown, not another one
+            texts.pop()
+        texts += [text] if text.strip() else []
+        sources += part.attributions
+    labels = [part.sensitivity_label for part in parts if part.sensitivity_label is not None]
+    return parts[-1].model_copy(
+        update={
+            "text": "\n\n".join(texts),
+            "attributions": sources,
+            "adaptive_cards": [card for part in parts for card in part.adaptive_cards],
+            "sensitivity_label": max(labels, key=lambda label: label.priority or 0, default=None),
+        }
+    )
+
+
+def _renumbered(text: str, by: int) -> str:
+    """The text with its citation markers moved on, outside of code."""
+    return "".join(
+        part if is_code else _MARKER.sub(lambda marker: f"[^{int(marker[1]) + by}^]", part)
+        for part, is_code in prose_and_code(text)
+    )

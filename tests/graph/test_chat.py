@@ -103,6 +103,46 @@ def test_first_snapshot_without_echo_is_an_unfinished_answer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("texts", "answer"),
+    [
+        (("Ines.", PROMPT), "Ines."),
+        ((PROMPT, "Ines.", ""), "Ines."),
+        ((PROMPT, " ", "Ines."), "Ines."),
+        ((PROMPT, ""), ""),
+        ((PROMPT, PROMPT), PROMPT),
+        ((PROMPT, "Part A.", "Part B."), "Part A.\n\nPart B."),
+        (("Who keeps keys?", "Part A.", "Part B."), "Part A.\n\nPart B."),
+        ((PROMPT, "Part A.", "Part A. And B."), "Part A. And B."),
+    ],
+)
+def test_answer_is_what_comes_beside_the_echo(texts: tuple[str, ...], answer: str) -> None:
+    messages = [{"text": text} if text else {} for text in texts]
+    read = CopilotConversation.model_validate({"id": "c", "messages": messages}).answer(PROMPT)
+    assert read is not None and read.text == answer
+
+
+def test_parts_of_an_answer_keep_their_sources_and_the_strictest_label() -> None:
+    def part(text: str, *titles: str, priority: int) -> dict[str, Any]:
+        sources = [{"attributionType": "citation", "providerDisplayName": title} for title in titles]
+        card = {"type": "AdaptiveCard", "id": text[:1]}
+        label = {"displayName": f"Label {priority}", "priority": priority}
+        return {"text": text, "attributions": sources, "adaptiveCards": [card], "sensitivityLabel": label}
+
+    parts = [
+        part("A[^1^] B[^2^]", "a", "b", priority=3),
+        part("C[^1^] `[^1^]`", "c", priority=1),
+        part("D[^1^]", priority=2),
+        part("", "e", priority=0),
+    ]
+    read = CopilotConversation.model_validate({"messages": [{"text": PROMPT}, *parts]}).answer(PROMPT)
+    assert read is not None
+    assert read.text == "A[^1^] B[^2^]\n\nC[^3^] `[^1^]`\n\nD[^1^]"
+    assert [source.provider_display_name for source in read.attributions] == ["a", "b", "c", "e"]
+    assert [card["id"] for card in read.adaptive_cards] == ["A", "C", "D", ""]
+    assert read.sensitivity_label is not None and read.sensitivity_label.display_name == "Label 3"
+
+
+@pytest.mark.parametrize(
     ("title", "turns", "final"),
     [("The title", 1, True), ("Intermediate Conversation Update", 1, False), ("The title", 0, False)],
 )
