@@ -6,16 +6,16 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, unquote
 
 import anyio
 from pydantic import ValidationError
 
-from copilot_mcp.errors import ArgumentError, CopilotMcpError, GraphError, PermissionDeniedError
+from copilot_mcp.errors import CopilotMcpError, GraphError, PermissionDeniedError
 from copilot_mcp.graph._base import GraphAnswer
 from copilot_mcp.graph.batch import Outcome, retrieve_batch
 from copilot_mcp.graph.chat import ChatBody
 from copilot_mcp.graph.conversation import CopilotConversation
+from copilot_mcp.graph.conversation_ids import conversation_path, new_conversation_path
 from copilot_mcp.graph.forbidden import ONE_DRIVE_ALONE, TokenReader
 from copilot_mcp.graph.hits import RetrievalResponse
 from copilot_mcp.graph.refusals import Answer, refusal
@@ -44,8 +44,6 @@ _CHAT = Operation(
 _STREAM = Operation("chatOverStream", repeatable=False, total_s=CHAT_TURN_LIMIT_S, streams=True, on_conversation=True)
 _RETRIEVE = Operation("retrieval", repeatable=True, total_s=RETRIEVAL_LIMIT_S, cap_bytes=4 * _MIB)
 _RETRIEVE_PICTURES = replace(_RETRIEVE, cap_bytes=32 * _MIB)
-
-_ID_MAX_CHARACTERS = 200
 
 AnswerT = TypeVar("AnswerT", bound=GraphAnswer)
 
@@ -82,29 +80,35 @@ class GraphClient:
         conversation = self._read(CopilotConversation, sent)
         if not conversation.id:
             raise self._unreadable(sent)
+        new_conversation_path(conversation.id)  # a question is not to be asked where it cannot be sent
         return conversation
 
-    async def chat(self, conversation_id: str, body: ChatBody) -> CopilotConversation:
+    async def chat(self, conversation_id: str, body: ChatBody, *, new: bool = False) -> CopilotConversation:
         """One turn, answered at the end. Never sent twice once it may have arrived: a refused token is renewed for the
-        next call, and this one ends with `token_renewed`.
+        next call, and this one ends with `token_renewed`. `new`: the id is what `create_conversation` gave, and not
+        the word of a caller.
 
         Raises:
             ArgumentError: The conversation id cannot be one.
             GraphError: Graph refused, or did not answer; after a time limit the turn may have been recorded.
         """
-        path = _conversation_path(conversation_id) + "/chat"
+        path_of = new_conversation_path if new else conversation_path
+        path = path_of(conversation_id) + "/chat"
         sent = await self._transport.send(_CHAT, path, body.payload(), CHAT_SCOPES)
         return self._read(CopilotConversation, sent, turn=True)
 
     @asynccontextmanager
-    async def chat_over_stream(self, conversation_id: str, body: ChatBody) -> AsyncIterator[ChatTurn]:
-        """One turn, answered while it is written. Leaving the block closes the connection at once.
+    async def chat_over_stream(
+        self, conversation_id: str, body: ChatBody, *, new: bool = False
+    ) -> AsyncIterator[ChatTurn]:
+        """One turn, answered while it is written. Leaving the block closes the connection at once. `new` as in `chat`.
 
         Raises:
             ArgumentError: The conversation id cannot be one.
             GraphError: Graph refused before the stream began, or inside it.
         """
-        path = _conversation_path(conversation_id) + "/chatOverStream"
+        path_of = new_conversation_path if new else conversation_path
+        path = path_of(conversation_id) + "/chatOverStream"
         sent = await self._transport.send(_STREAM, path, body.payload(), CHAT_SCOPES)
         try:
             turn = ChatTurn(sent, body.message.text, self._transport.clocks)
@@ -195,18 +199,3 @@ def _explain_one_drive(error: PermissionDeniedError) -> None:
         reason = ONE_DRIVE_ALONE
         error.kind, error.hint, error.certainty = reason.kind, reason.hint, reason.certainty
         error.message = f"{reason.sentence} ({', '.join(filter(None, (str(error.status), error.code)))})."
-
-
-def _conversation_path(conversation_id: str) -> str:
-    """The conversation's path, its id percent-encoded.
-
-    Raises:
-        ArgumentError: Empty, over 200 characters, or made to lead elsewhere, be it only when it is decoded twice.
-    """
-    read = unquote(unquote(conversation_id))
-    forbidden = any(character in "/\\" or not character.isprintable() for character in conversation_id + read)
-    if forbidden or not 0 < len(conversation_id) <= _ID_MAX_CHARACTERS or not read.strip(". "):
-        raise ArgumentError(
-            "conversationId is not the id of a conversation.", "Pass the one an earlier answer gave, or leave it out."
-        )
-    return f"/beta/copilot/conversations/{quote(conversation_id, safe='')}"

@@ -85,7 +85,7 @@ async def _ask(turn: OpenTurn, *, request: ChatRequest, body: ChatBody, context:
         )
     )
     try:
-        await _send(graph, turn, turn.conversation_id, body, context)
+        await _send(graph, turn, turn.conversation_id, body, context, new=request.conversation_id is None)
     except GraphError as error:
         error.after_turn = True
         if request.conversation_id is None and error.kind not in ("conversation_gone", "disengaged"):
@@ -94,14 +94,14 @@ async def _ask(turn: OpenTurn, *, request: ChatRequest, body: ChatBody, context:
 
 
 async def _send(
-    graph: "GraphClient", turn: OpenTurn, conversation_id: str, body: ChatBody, context: ToolContext
+    graph: "GraphClient", turn: OpenTurn, conversation_id: str, body: ChatBody, context: ToolContext, *, new: bool
 ) -> None:
     """The one request of the turn. Nothing after it sends it again."""
     if context.settings.chat == "sync":
-        turn.grow(await graph.chat(conversation_id, body), "")
+        turn.grow(await graph.chat(conversation_id, body, new=new), "")
         turn.complete = True
         return
-    async with graph.chat_over_stream(conversation_id, body) as stream:
+    async with graph.chat_over_stream(conversation_id, body, new=new) as stream:
         turn.request_id, turn.requests_used = stream.request_id, stream.requests_used
         async for snapshot in stream:
             told = snapshot.text or snapshot.final or snapshot.conversation.disengaged

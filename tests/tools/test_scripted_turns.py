@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 import anyio
 import httpx
@@ -90,3 +91,33 @@ async def test_conversation_closed_after_an_empty_text_is_said_to_be_closed(clos
     with pytest.raises(CopilotMcpError) as caught:
         await ask(streamed(event(""), closing))
     assert caught.value.kind == "disengaged"
+
+
+@pytest.mark.parametrize("conversation_id", ["a/b", "a%2Fb", "x" * 300])
+async def test_new_conversation_is_asked_by_whatever_id_it_has(conversation_id: str) -> None:
+    asked: list[httpx.URL] = []
+    final = event(PROMPT, "Ines.", displayName=PROMPT, turnCount=1)
+    answer = streamed(final, conversation_id=conversation_id)
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        return answer(request)
+
+    result = await ask(handler)
+    assert (result.answer, result.conversation_id, len(asked)) == ("Ines.", conversation_id, 2)
+    segments = asked[1].raw_path.decode().split("/")
+    assert segments[-1] == "chatOverStream" and len(segments) == 6
+    assert unquote(segments[4]) == conversation_id
+
+
+async def test_new_conversation_whose_id_leads_elsewhere_is_not_asked() -> None:
+    asked: list[str] = []
+    answer = streamed(conversation_id="../users")
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return answer(request)
+
+    with pytest.raises(CopilotMcpError, match="The question was not sent") as caught:
+        await ask(handler)
+    assert (caught.value.kind, caught.value.after_turn, len(asked)) == ("service", False, 1)
