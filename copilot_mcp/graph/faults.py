@@ -19,10 +19,13 @@ def try_later(on_conversation: bool) -> str:
 
 
 def never_connected(fault: Exception) -> bool:
-    """Whether no connection was made, so that the request was certainly not processed."""
+    """Whether no connection was made, so that the request was certainly not processed.
+
+    A proxy's own refusal is one of these: httpx names it so only while the way through the proxy is being opened.
+    """
     import httpx
 
-    return isinstance(fault, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return isinstance(fault, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError)
 
 
 def is_untrusted_certificate(fault: Exception) -> bool:

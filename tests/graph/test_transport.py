@@ -191,12 +191,21 @@ async def test_refusal_wrapped_in_a_passing_status_is_final(wire: Any, replies: 
 async def test_chat_is_repeated_only_when_no_connection_was_made(wire: Any, replies: Any, payload: Any) -> None:
     answer = httpx.Response(200, json=payload("chat-answer.json"))
     created = httpx.Response(201, json=payload("conversation-created.json"))
-    unconnected = [httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.PoolTimeout("x")]
-    async with wire.open(replies(*unconnected, answer)) as graph:
-        assert (await graph.chat("c", TURN)).requests_used == 1
-    async with wire.open(replies(*unconnected, created)) as graph:
-        assert (await graph.create_conversation()).requests_used == 1
-    assert len(wire.requests) == 8
+    unconnected = [httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.PoolTimeout("x"), httpx.ProxyError("x")]
+    for tried in (unconnected[:3], unconnected[1:]):
+        async with wire.open(replies(*tried, answer)) as graph:
+            assert (await graph.chat("c", TURN)).requests_used == 1
+        async with wire.open(replies(*tried, created)) as graph:
+            assert (await graph.create_conversation()).requests_used == 1
+    assert len(wire.requests) == 16
+
+
+async def test_turn_that_a_proxy_refused_was_not_recorded(wire: Any, replies: Any) -> None:
+    async with wire.open(replies(httpx.ProxyError("502 Bad Gateway"))) as graph:
+        with pytest.raises(ServiceUnavailableError) as caught:
+            await graph.chat("c", TURN)
+    error = caught.value
+    assert (error.kind, error.requests_used, error.hint) == ("offline", 0, "Check network and proxy.")
 
 
 @pytest.mark.parametrize(
@@ -391,6 +400,7 @@ async def test_cookies_of_one_answer_do_not_come_back(wire: Any, replies: Any) -
         (httpx.ConnectError("x"), "offline", 4, 0),
         (httpx.ConnectTimeout("x"), "offline", 4, 0),
         (httpx.PoolTimeout("x"), "timeout", 4, 0),
+        (httpx.ProxyError("x"), "offline", 4, 0),
         (httpx.ReadTimeout("x"), "timeout", 4, 4),
         (httpx.ReadError("x"), "service", 4, 4),
         (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] x"), "tls_intercepted", 1, 0),
