@@ -262,10 +262,11 @@ class _Call:
         return self._deadline - self._clocks.monotonic()
 
     def _wait(self, error: GraphError, retries: int) -> float:
-        """Seconds before the next try: what Graph asks for, else twice as long each time, with jitter."""
-        if error.retry_after is not None:
-            return error.retry_after
-        return backoff(retries, self._clocks)
+        """Seconds before the next try: what Graph asks for, else twice as long each time, with jitter.
+
+        A wait of nothing, or until a moment that is past, names no time: tries at once would only use up the quota.
+        """
+        return error.retry_after or backoff(retries, self._clocks)
 
 
 def backoff(retries: int, clocks: Clocks) -> float:
