@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import httpx
 
 PIECE_BYTES = 64 * 1024
-ACCEPTED_ENCODINGS = "gzip, deflate"
+ACCEPTED_ENCODINGS = "gzip"
+"""Not `deflate`: servers disagree on whether it has a zlib header. What comes with one is read all the same."""
 
 _RATIO_CAP = 100
 _RATIO_COUNTS_FROM_BYTES = 1024 * 1024

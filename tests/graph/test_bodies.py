@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 import httpx
 import pytest
 
-from copilot_mcp.graph.bodies import PIECE_BYTES, read_whole, unpacked
+from copilot_mcp.graph.bodies import ACCEPTED_ENCODINGS, PIECE_BYTES, read_whole, unpacked
 
 pytestmark = pytest.mark.anyio
 
@@ -47,9 +47,13 @@ def response(chunks: Iterable[bytes], encoding: str = "") -> tuple[httpx.Respons
     ],
     ids=["none", "identity", "gzip", "x-gzip", "deflate", "two members"],
 )
-async def test_every_encoding_that_is_asked_for_is_unpacked(encoding: str, packed: bytes, size: int) -> None:
+async def test_every_known_encoding_is_unpacked(encoding: str, packed: bytes, size: int) -> None:
     chunks = [packed[start : start + size] for start in range(0, len(packed), size)]
     assert await read_whole(response(chunks, encoding)[0], MIB) == TEXT
+
+
+def test_only_encodings_of_one_meaning_are_asked_for() -> None:
+    assert ACCEPTED_ENCODINGS == "gzip"
 
 
 async def test_no_piece_is_larger_than_its_limit() -> None:
