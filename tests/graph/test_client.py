@@ -1,5 +1,6 @@
 """The client's methods on a wire, and whole conversations with the simulated tenant."""
 
+import gzip
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -291,3 +292,13 @@ async def test_tenant_date_and_clock_are_aware(wire: Any, replies: Any) -> None:
         with pytest.raises(ThrottledError) as caught:
             await graph.create_conversation()
     assert caught.value.retry_after == 30.0
+
+
+async def test_compressed_answers_are_read(wire: Any) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        content = gzip.compress(b'{"retrievalHits": [{"webUrl": "https://x.test"}]}')
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(content))
+
+    async with wire.open(handler) as graph:
+        response = await graph.retrieve(retrieval_of("keys"))
+    assert [hit.web_url for hit in response.retrieval_hits] == ["https://x.test"]

