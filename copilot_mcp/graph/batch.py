@@ -194,7 +194,7 @@ class _Batch:
         if answer.status not in RETRIED_STATUSES:
             return None
         asked = retry_after(answer.headers, self._clocks.now())
-        wait = pause if asked is None else asked
+        wait = asked or pause
         return wait if wait <= RETRY_CEILING_S else None
 
 

@@ -22,6 +22,10 @@ _CUT = (
     "The stream was cut before its end: this is what had arrived. The turn was not sent again; ask in a follow-up for "
     "the rest."
 )
+_CANCELLED = (
+    "A cancelled call ended the turn before its end: this is what had arrived. The turn was not sent again; ask in a "
+    "follow-up for the rest."
+)
 _EMPTY_END = (
     "The last event held no text: this is what had arrived before it, and may not be all. The turn was not sent again; "
     "ask in a follow-up for the rest."
@@ -77,8 +81,10 @@ def result_of(
     complete: bool,
     text: str = "",
     worded: "CopilotConversation | None" = None,
+    *,
+    cancelled: bool = False,
 ) -> ChatResult:
-    """The published form of the last thing the service said about `turn`.
+    """The published form of the last thing the service said about `turn`; `cancelled`, before it had said all.
 
     `text` is the answer where the last event did not repeat the whole of it; `worded` is the last event with
     a text, which stands for the answer where later ones held none; it then counts as incomplete.
@@ -89,8 +95,8 @@ def result_of(
     message = conversation.answer(turn.prompt)
     emptied = message is not None and not message.text.strip()
     if message is None or (emptied and not text.strip()):
-        raise _no_answer(turn, conversation, complete)
-    note = _EMPTY_END if complete and emptied else _CUT
+        raise _no_answer(turn, conversation, complete, cancelled=cancelled)
+    note = _EMPTY_END if complete and emptied else _CANCELLED if cancelled else _CUT
     whole = complete and not emptied
     return _result(turn, conversation, text, () if whole else (note,), complete=whole, worded=worded)
 
@@ -138,7 +144,7 @@ def _result(
     )
 
 
-def _no_answer(turn: Turn, conversation: "CopilotConversation", complete: bool) -> GraphError:
+def _no_answer(turn: Turn, conversation: "CopilotConversation", complete: bool, *, cancelled: bool) -> GraphError:
     request_id = conversation.request_id
     if conversation.disengaged:
         return GraphError(
@@ -148,7 +154,7 @@ def _no_answer(turn: Turn, conversation: "CopilotConversation", complete: bool) 
             request_id=request_id,
         )
     if not complete:
-        return not_begun(turn, request_id, conversation.requests_used)
+        return not_begun(turn, request_id, conversation.requests_used, cancelled=cancelled)
     return GraphError(
         "Microsoft 365 Copilot gave no answer to this turn.",
         f"Ask a more specific question, or go on in conversation {turn.conversation_id}.",
@@ -157,11 +163,13 @@ def _no_answer(turn: Turn, conversation: "CopilotConversation", complete: bool) 
     )
 
 
-def not_begun(turn: Turn, request_id: str, requests_used: int) -> ServiceUnavailableError:
-    """The error of a stream that ended before it held any of the answer."""
+def not_begun(turn: Turn, request_id: str, requests_used: int, *, cancelled: bool = False) -> ServiceUnavailableError:
+    """The error of a stream that ended before it held any of the answer; `cancelled`, by the call that waited."""
+    what = "A cancelled call ended the turn" if cancelled else "The stream was cut"
     error = ServiceUnavailableError(
-        "The stream was cut before an answer began. The turn may have been recorded; it was not sent again.",
+        f"{what} before an answer began. The turn may have been recorded; it was not sent again.",
         f"Ask in conversation {turn.conversation_id} whether the question arrived, before asking it again.",
+        kind="cancelled" if cancelled else None,
         request_id=request_id,
     )
     error.requests_used = requests_used

@@ -114,8 +114,8 @@ async def _send(
 def _whole(turn: OpenTurn, asked: Turn) -> ChatResult:
     """The result of a turn that ended."""
     if turn.conversation is None:
-        raise not_begun(asked, turn.request_id, turn.requests_used)
-    return result_of(asked, turn.conversation, turn.complete, turn.text, turn.worded)
+        raise not_begun(asked, turn.request_id, turn.requests_used, cancelled=turn.cancelled)
+    return result_of(asked, turn.conversation, turn.complete, turn.text, turn.worded, cancelled=turn.cancelled)
 
 
 def _not_asked(turn: OpenTurn, context: ToolContext) -> ServiceUnavailableError:

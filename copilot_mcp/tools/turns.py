@@ -43,6 +43,7 @@ class OpenTurn:
         conversation: the newest state of the conversation that held an answer.
         worded: the newest state whose answer had a text.
         complete: the final event came.
+        cancelled: the call that waited for it was cancelled before that.
         request_id: Microsoft's id of the request, empty before it was answered.
         requests_used: requests sent for the turn, retries counted.
         error: why there is no answer.
@@ -59,6 +60,7 @@ class OpenTurn:
         self.conversation: CopilotConversation | None = None
         self.worded: CopilotConversation | None = None
         self.complete = False
+        self.cancelled = False
         self.request_id = ""
         self.requests_used = 0
         self.error: Exception | None = None
@@ -82,6 +84,7 @@ class OpenTurn:
 
     def cancel(self) -> None:
         """Stop reading; the connection closes at once. What had arrived stays."""
+        self.cancelled = True
         self._scope.cancel()
 
     async def run(self, read: Callable[[Self], Awaitable[None]]) -> None:

@@ -159,8 +159,22 @@ async def test_a_cancelled_wait_for_the_rest_closes_the_stream_and_keeps_what_ha
     assert kept["complete"] is False
     assert "pendingTurn" not in kept
     assert kept["answer"].startswith(part["answer"][:20])
-    assert kept["notes"][-1].startswith("The stream was cut before its end")
+    assert kept["notes"][-1].startswith("A cancelled call ended the turn before its end: this is what had arrived.")
     assert len(turns(slow_tenant)) == 1
+
+
+async def test_a_cancelled_wait_for_a_first_word_says_what_ended_the_turn(sit_down: Any, slow_tenant: Any) -> None:
+    desk = await sit_down(call_limit=10)
+    await start(desk, slow_tenant)
+    slow_tenant.faults.add("slow", operation="chatOverStream", seconds=40)
+    pending = (await desk.ask(QUESTION)).data["pendingTurn"]
+    await cancel_after(desk, 7.5, pendingTurn=pending)
+    ended = await desk.ask(pendingTurn=pending)
+    assert ended.text.startswith(
+        "A cancelled call ended the turn before an answer began. The turn may have been recorded"
+    )
+    assert ended.error["kind"] == "cancelled"
+    assert len(turns(slow_tenant)) == 0
 
 
 async def test_one_cancelled_wait_does_not_end_another(sit_down: Any, slow_tenant: Any) -> None:
