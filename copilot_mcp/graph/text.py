@@ -220,6 +220,7 @@ def _only_match(name: str, annotations: list[_Source]) -> _Source | None:
 
 
 def _card_text(cards: list[dict[str, Any]]) -> str:
-    """The text blocks of the adaptive cards."""
-    blocks = [block for card in cards for block in card.get("body") or [] if isinstance(block, dict)]
+    """The text blocks of the adaptive cards. Cards are untyped: what is not a list of elements holds no text."""
+    bodies = [body for card in cards if isinstance(body := card.get("body"), list)]
+    blocks = [block for body in bodies for block in body if isinstance(block, dict)]
     return "\n".join(text for block in blocks if isinstance(text := block.get("text"), str))

@@ -276,6 +276,13 @@ def test_addresses_with_parentheses_are_read_from_the_card() -> None:
     assert to_markdown(answer).citations[0].url == "https://x.test/a_(b)_c"
 
 
+@pytest.mark.parametrize("body", [1, 3.5, True, "[1](https://x.test/a)", {}, [1, None, [], {"text": 1}]])
+def test_a_card_without_a_readable_body_costs_nothing_of_the_answer(body: Any) -> None:
+    answer = message("Yes[^1^]", ("citation", "One", "https://x.test/1"))
+    answer = answer.model_copy(update={"adaptive_cards": [{"type": "AdaptiveCard", "body": body}]})
+    assert to_markdown(answer).markdown == "Yes [1](https://x.test/1)"
+
+
 def test_unclosed_card_link_is_no_link() -> None:
     assert to_markdown(message("Yes[^1^]", card="Yes [1](https://x.test/a")).markdown == "Yes[^1^]"
 
