@@ -7,14 +7,16 @@ result says that this is a guess.
 """
 
 import re
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from copilot_mcp.graph.conversation import CopilotConversationAttribution, CopilotConversationResponseMessage
 from copilot_mcp.graph.markdown import is_web, link, links_labelled, readable_name, words_in_url
 from copilot_mcp.quoting import prose_and_code
 
-GUESSED_NOTE = "Links were matched to the text by their order, which is a guess."
+GUESSED_NOTE = "Sources were matched to the text by their order, which is a guess."
 UNPLACED_NOTE = "Some sources have no place in the text; they are listed all the same."
 EXTERNAL_NOTE = "[external] marks a statement taken from the additional context of the request."
 
@@ -23,6 +25,8 @@ _MARK = re.compile(
     r"|<(?P<kind>[A-Z][A-Za-z]{0,39})>(?P<name>[^\n]{0,400}?)</(?P=kind)>"
 )
 _TAG = re.compile(r"</?[A-Z][A-Za-z]{0,39}>")
+_CITATION, _ANNOTATION = "citation", "annotation"
+_ASKED = 1_000  # distinct marks that are looked up one by one: each time the whole card or every address is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class Citation:
     """One attribution of an answer, placed or not.
 
     Attributes:
-        number: the marker that points here, or the next free number; None for the link of an entity.
+        number: of the marker that points here, as it stands in the text, or one that no marker has; None for the link
+            of an entity and for kinds that nobody knows, unless the card says otherwise.
         kind: `citation` or `annotation`, other words as the service sends them.
         origin: `grounding`, `model` or empty.
         placed: whether the Markdown links to it.
@@ -58,7 +63,6 @@ def to_markdown(message: CopilotConversationResponseMessage) -> AnswerText:
     parts = prose_and_code(message.text)
     marks = [match for part, is_code in parts if not is_code for match in _MARK.finditer(part)]
     places = _Places(message, marks)
-    places.fill()
     turn = iter(marks)
     text = "".join(
         part if is_code else _MARK.sub(lambda _: places.rendered(next(turn)), part) for part, is_code in parts
@@ -66,93 +70,131 @@ def to_markdown(message: CopilotConversationResponseMessage) -> AnswerText:
     return AnswerText(text, places.citations(), places.notes())
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Source:
-    """An attribution on its way to becoming a citation."""
+    """An attribution on its way to becoming a citation. `named`: a mark of the text stands for it, linked or not."""
 
     attribution: CopilotConversationAttribution
     number: int | None = None
     name: str = ""
     placed: bool = False
+    named: bool = False
 
     @property
-    def is_citation(self) -> bool:
-        return self.attribution.attribution_type != "annotation"
+    def kind(self) -> str:
+        return self.attribution.attribution_type
 
     @property
     def url(self) -> str:
         return self.attribution.see_more_web_url
 
 
-@dataclass(slots=True)
+def _sources(attributions: list[CopilotConversationAttribution]) -> list[_Source]:
+    """Those of the two known kinds in their order, then the others: what they are is unknown, so they do not count."""
+    known = [_Source(each) for each in attributions if each.attribution_type in (_CITATION, _ANNOTATION)]
+    others = [_Source(each) for each in attributions if each.attribution_type not in (_CITATION, _ANNOTATION)]
+    return known + [each for each in others if each.url or each.attribution.provider_display_name]
+
+
 class _Places:
-    """Which mark leads where."""
+    """Which mark leads where. Asks the card first, then the order; everything is decided once it is made."""
 
-    message: CopilotConversationResponseMessage
-    marks: list[re.Match[str]]
-    sources: list[_Source] = field(default_factory=list)
-    urls: dict[str, list[str]] = field(default_factory=dict)
-    seen: dict[str, int] = field(default_factory=dict)
-    guessed: bool = False
-    external: bool = False
+    def __init__(self, message: CopilotConversationResponseMessage, marks: list[re.Match[str]]) -> None:
+        self.sources = _sources(message.attributions)
+        self.urls: dict[str, list[str]] = {}
+        self.seen: dict[str, int] = {}
+        self.guessed = False
+        self.external = False
+        # Key -> label of every mark that can hold a link, in order of appearance.
+        self._labels = {_key(mark): _label(mark) for mark in marks if not mark["external"]}
+        self._in_text = {number for key in self._labels if (number := _number(key)) is not None}
+        self._by_card(message, Counter(_key(mark) for mark in marks))
+        self._number_by_order()
+        self._annotate_by_order()
+        self._number_the_rest()
 
-    def fill(self) -> None:
-        """Decide the place of every mark: by the card, then by order."""
-        self.sources = [_Source(attribution) for attribution in self.message.attributions]
-        card = _card_text(self.message.adaptive_cards)
-        for key, label in self._distinct().items():
-            found = [url for url in links_labelled(label, card, self.message.text) if is_web(url)]
-            count = sum(1 for mark in self.marks if _key(mark) == key)
-            if len(found) == count or (found and len(set(found)) == 1):
+    def _by_card(self, message: CopilotConversationResponseMessage, counts: Counter[str]) -> None:
+        card = _card_text(message.adaptive_cards)
+        if "](" not in card:
+            return
+        of_address: dict[str, list[_Source]] = {}
+        for source in self.sources:
+            of_address.setdefault(source.url, []).append(source)
+        for key, label in list(self._labels.items())[:_ASKED]:
+            found = [url for url in links_labelled(label, card, message.text) if is_web(url)]
+            if len(found) == counts[key] or (found and len(set(found)) == 1):
                 self.urls[key] = found
                 for url in dict.fromkeys(found):
-                    self._claim(key, label, url)
-        self._by_order()
+                    self._claim(key, label, of_address.setdefault(url, []), url)
 
-    def _distinct(self) -> dict[str, str]:
-        """Key -> label of every mark that can hold a link, in order of appearance."""
-        return {_key(mark): _label(mark) for mark in self.marks if not mark["external"]}
-
-    def _claim(self, key: str, label: str, url: str) -> None:
-        """Tie the attribution with this address to a mark; one that only the card knows is added."""
+    def _claim(self, key: str, label: str, candidates: list[_Source], url: str) -> None:
+        """Tie an attribution with this address to a mark; one that only the card knows is added."""
         number = _number(key)
-        candidates = [
-            source for source in self.sources if source.url == url and source.is_citation == (number is not None)
-        ]
-        source = next((one for one in candidates if not one.placed), candidates[0] if candidates else None)
+        kind, other = (_ANNOTATION, _CITATION) if number is None else (_CITATION, _ANNOTATION)
+        fitting = sorted((each for each in candidates if each.kind != other), key=lambda each: each.kind != kind)
+        source = next((each for each in fitting if not each.placed), fitting[0] if fitting else None)
         if source is None:
-            kind = "annotation" if number is None else "citation"
             source = _Source(CopilotConversationAttribution(attribution_type=kind, see_more_web_url=url))
             self.sources.append(source)
-        self._place(source, number, label)
-
-    def _place(self, source: _Source, number: int | None, label: str) -> None:
-        source.placed = True
+            candidates.append(source)
+        elif number is not None and source.number not in (None, number):  # a second number needs an entry of its own
+            again = _Source(source.attribution)
+            self.sources.insert(self.sources.index(source) + 1, again)
+            source = again
+        source.placed = source.named = True
         if number is None:
             source.name = source.name or readable_name(label)
-        elif source.number is None:
+        else:
             source.number = number
 
-    def _by_order(self) -> None:
-        """Without a card: the n-th citation for marker n, the k-th annotation for the k-th distinct tag."""
-        distinct = self._distinct()
-        open_keys = [key for key in distinct if key not in self.urls]
-        tags = [key for key in distinct if _number(key) is None]
-        citations = [source for source in self.sources if source.is_citation]
-        annotations = [source for source in self.sources if not source.is_citation]
-        for key in open_keys:
-            number = _number(key)
-            source: _Source | None = None
-            if number is not None:
-                source = citations[number - 1] if 1 <= number <= len(citations) else None
-            elif len(tags) == len(annotations):
-                source = annotations[tags.index(key)]
-            else:
-                source = _only_match(distinct[key], annotations)
+    def _number_by_order(self) -> None:
+        """Marker n names the n-th citation; where the card says otherwise of that, the next that nobody claimed."""
+        citations = [each for each in self.sources if each.kind == _CITATION]
+        open_numbers = self._in_text - {each.number for each in self.sources}
+        for number in sorted(open_numbers):
+            source = citations[number - 1] if 1 <= number <= len(citations) else None
+            if source is not None and source.number is None:
+                source.number = number
+        unclaimed = [each for each in citations if each.number is None]
+        left = sorted(open_numbers.intersection(range(1, len(citations) + 1)) - {each.number for each in citations})
+        for number, source in zip(left, unclaimed, strict=False):
+            source.number = number
+        for source in citations:
+            if source.number in open_numbers:
+                self._guess(f"^{source.number}", source)
+
+    def _annotate_by_order(self) -> None:
+        """The k-th distinct tag has the k-th annotation where their counts agree; else the name may tell."""
+        annotations = [each for each in self.sources if each.kind == _ANNOTATION]
+        tags = [key for key in self._labels if _number(key) is None and key not in self.urls]
+        unclaimed: list[_Source | None] = [each for each in annotations if not each.placed]
+        if len(tags) != len(unclaimed):
+            tags = tags[:_ASKED]
+            words = [words_in_url(each.url) for each in annotations]
+            unclaimed = [_only_match(self._labels[key], annotations, words) for key in tags]
+        for key, source in zip(tags, unclaimed, strict=True):
             if source is not None and is_web(source.url):
-                self.guessed = True
-                self.urls[key] = [source.url]
-                self._place(source, number, distinct[key])
+                source.name = source.name or readable_name(self._labels[key])
+                self._guess(key, source)
+
+    def _guess(self, key: str, source: _Source) -> None:
+        self.guessed = source.named = True
+        if is_web(source.url):
+            source.placed = True
+            self.urls[key] = [source.url]
+
+    def _number_the_rest(self) -> None:
+        """Citations that nothing names: their own place where neither the text nor another has it, or a free number."""
+        taken = {each.number for each in self.sources} | self._in_text
+        citations = [each for each in self.sources if each.kind == _CITATION]
+        for place, source in enumerate(citations, 1):
+            if source.number is None and place not in taken:
+                source.number = place
+                taken.add(place)
+        free = (number for number in count(1) if number not in taken)
+        for source in citations:
+            if source.number is None:
+                source.number = next(free)
 
     def rendered(self, mark: re.Match[str]) -> str:
         """The Markdown for one mark; call in order of appearance."""
@@ -171,30 +213,20 @@ class _Places:
         return mark[0] if mark["number"] else shown
 
     def citations(self) -> tuple[Citation, ...]:
-        """Every attribution; citations without a marker take the numbers that are free."""
-        taken = {source.number for source in self.sources}
-        taken |= {_number(_key(mark)) for mark in self.marks}
-        found = []
-        for source in self.sources:
-            number = source.number
-            if number is None and source.is_citation:
-                number = next(free for free in range(1, len(taken) + 2) if free not in taken)
-                taken.add(number)
-            found.append(_citation(source, number))
-        return tuple(found)
+        """Every attribution."""
+        return tuple(_citation(each) for each in self.sources)
 
     def notes(self) -> tuple[str, ...]:
         """What the reader should know, one sentence each."""
-        unplaced = any(not source.placed for source in self.sources)
+        unplaced = any(not source.named for source in self.sources)
         said = ((self.guessed, GUESSED_NOTE), (unplaced, UNPLACED_NOTE), (self.external, EXTERNAL_NOTE))
         return tuple(note for holds, note in said if holds)
 
 
-def _citation(source: _Source, number: int | None) -> Citation:
+def _citation(source: _Source) -> Citation:
     attribution = source.attribution
     title = attribution.provider_display_name or source.name or source.url
-    origin = attribution.attribution_source
-    return Citation(number, title, source.url, attribution.attribution_type, origin, source.placed)
+    return Citation(source.number, title, source.url, source.kind, attribution.attribution_source, source.placed)
 
 
 def _key(mark: re.Match[str]) -> str:
@@ -212,10 +244,10 @@ def _number(key: str) -> int | None:
     return int(key[1:]) if key.startswith("^") else None
 
 
-def _only_match(name: str, annotations: list[_Source]) -> _Source | None:
+def _only_match(name: str, annotations: list[_Source], words_of: list[set[str]]) -> _Source | None:
     """The one annotation whose address holds every word of the name."""
     words = set(name.casefold().split())
-    found = [source for source in annotations if words and words <= words_in_url(source.url)]
+    found = [source for source, its in zip(annotations, words_of, strict=True) if words and words <= its]
     return found[0] if len(found) == 1 else None
 
 

@@ -202,6 +202,6 @@ def render(result: ChatResult) -> str:
 
 def _source_line(source: Source) -> str:
     number = f"{source.number}." if source.number is not None else "-"
-    kind = "" if source.kind == "citation" else f" ({fact(source.kind)})"
-    url = bracketed(source.url)
-    return f"{number} {fact(source.title)} {url}{kind}" if source.title else f"{number} {url}{kind}"
+    kind = "" if source.kind in ("citation", "") else f" ({fact(source.kind)})"
+    shown = [*([fact(source.title)] if source.title else []), *([bracketed(source.url)] if source.url else [])]
+    return " ".join([number, *(shown or ["(without title and address)"])]) + kind

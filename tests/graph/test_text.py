@@ -1,9 +1,12 @@
 """Marks and attributions become Markdown; nothing is lost and every guess is said."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from copilot_mcp.graph import (
     Citation,
@@ -93,11 +96,12 @@ def test_an_address_only_the_card_knows_is_kept() -> None:
     )
 
 
-def test_two_markers_of_one_source_share_its_citation() -> None:
+def test_a_source_of_two_markers_is_listed_under_both_numbers() -> None:
     source = ("citation", "One", "https://x.test/1")
     text = to_markdown(message("A[^1^], b[^2^]", source, card="A [1](https://x.test/1), b [2](https://x.test/1)"))
     assert text.markdown == "A [1](https://x.test/1), b [2](https://x.test/1)"
-    assert (text.citations, text.notes) == ((citation("One", "https://x.test/1", 1),), ())
+    both = (citation("One", "https://x.test/1", 1), citation("One", "https://x.test/1", 2))
+    assert (text.citations, text.notes) == (both, ())
 
 
 def test_links_of_the_text_itself_are_not_taken_for_marks() -> None:
@@ -132,6 +136,69 @@ def test_card_with_other_links_than_marks_is_not_believed() -> None:
 def test_marker_without_a_citation_stays_plain() -> None:
     text = to_markdown(message("So it is[^1^][^3^][^0^].", ("citation", "One", "https://x.test/1")))
     assert text.markdown == "So it is [1](https://x.test/1)[^3^][^0^]."
+
+
+@pytest.mark.parametrize("address", ["", "msteams://teams.test/l/message", "https://c\u043entoso.test/"])
+def test_a_source_that_cannot_be_linked_keeps_its_number(address: str) -> None:
+    addresses = {"Doc1": "https://x.test/1", "Doc2": address, "Doc3": "https://x.test/3"}
+    text = to_markdown(message("A[^1^] B[^2^] C[^3^]", *(("citation", *each) for each in addresses.items())))
+    assert text.markdown == "A [1](https://x.test/1) B[^2^] C [3](https://x.test/3)"
+    assert [(each.number, each.title, each.placed) for each in text.citations] == [
+        (1, "Doc1", True),
+        (2, "Doc2", False),
+        (3, "Doc3", True),
+    ]
+    assert text.notes == (GUESSED_NOTE,)
+
+
+A, B, C = (f"https://x.test/{name}" for name in "abc")
+THREE = (("citation", "A", A), ("citation", "B", B), ("citation", "C", C))
+
+
+@pytest.mark.parametrize(
+    ("text", "sources", "card", "numbers", "links"),
+    [
+        ("x[^1^]. y[^2^].", THREE[:2], f"[2]({A})", {2: A, 1: B}, "x [1](b). y [2](a)."),
+        ("x[^1^]. y[^2^].", THREE[:2], f"[1]({B})", {2: A, 1: B}, "x [1](b). y [2](a)."),
+        ("x[^1^] y[^2^] z[^3^]", THREE, f"[1]({C})", {3: A, 2: B, 1: C}, "x [1](c) y [2](b) z [3](a)"),
+        ("x[^1^] y[^2^]", THREE, f"[2]({C})", {1: A, 3: B, 2: C}, "x [1](a) y [2](c)"),
+        ("x[^1^] y[^2^]", THREE[:2], "[1](https://x.test/card)", {3: A, 2: B, 1: "https://x.test/card"},
+         "x [1](card) y [2](b)"),
+        ("x[^5^] y[^4^] z[^1^]", THREE, f"[5]({A})", {5: A, 1: B, 3: C}, "x [5](a) y[^4^] z [1](b)"),
+    ],
+)  # fmt: skip
+def test_what_the_card_leaves_open_is_filled_from_what_it_did_not_claim(
+    text: str, sources: tuple[tuple[str, str, str], ...], card: str, numbers: dict[int, str], links: str
+) -> None:
+    answer = to_markdown(message(text, *sources, card=card))
+    assert answer.markdown.replace("https://x.test/", "") == links
+    assert {each.number: each.url for each in answer.citations} == numbers
+    assert len(answer.citations) == len(numbers)
+
+
+ADDRESSES = st.sampled_from([A, B, C, "https://x.test/card", "msteams://x", ""])
+
+
+@given(
+    marks=st.lists(st.integers(0, 6), max_size=6),
+    sources=st.lists(st.tuples(st.sampled_from(["citation", "annotation", "odd"]), st.just(""), ADDRESSES), max_size=5),
+    card=st.lists(st.tuples(st.integers(0, 6), ADDRESSES), max_size=6),
+)
+def test_the_numbers_in_the_text_are_those_of_the_list(
+    marks: list[int], sources: list[tuple[str, str, str]], card: list[tuple[int, str]]
+) -> None:
+    text = "".join(f"x[^{number}^]" for number in marks)
+    answer = to_markdown(message(text, *sources, card=" ".join(f"[{number}]({url})" for number, url in card)))
+    links = {(int(number), url) for number, url in re.findall(r"\[(\d+)\]\((.*?)\)", answer.markdown)}
+    listed = [(each.number, each.url) for each in answer.citations if each.number is not None]
+    assert links == {(number, url) for number, url in listed if (number, url) in links}
+    assert links == {(each.number, each.url) for each in answer.citations if each.placed}
+    assert len(listed) == len(set(listed))
+    plain = {int(number) for number in re.findall(r"\[\^(\d+)\^\]", answer.markdown)}
+    assert not plain & {number for number, url in listed if url.startswith("https")}
+    assert {url for kind, _, url in sources if kind != "odd" or url} <= {each.url for each in answer.citations}
+    numbers = [number for number, _ in listed]
+    assert all(numbers.count(number) == 1 or len({u for n, u in card if n == number}) > 1 for number in numbers)
 
 
 def test_citation_without_a_marker_gets_a_free_number() -> None:
@@ -229,7 +296,7 @@ def test_only_web_addresses_become_links(url: str) -> None:
     answer = message("<File>A</File>[^1^]", ("annotation", "", url), ("citation", "One", url))
     text = to_markdown(answer)
     assert text.markdown == "A[^1^]"
-    assert text.citations == (citation(url, url, None, placed=False), citation("One", url, 2, placed=False))
+    assert text.citations == (citation(url, url, None, placed=False), citation("One", url, 1, placed=False))
 
 
 def test_addresses_and_names_cannot_break_out_of_the_link() -> None:
@@ -266,9 +333,23 @@ def test_sources_named_twice_are_kept_twice() -> None:
     assert text.notes == (GUESSED_NOTE, UNPLACED_NOTE)
 
 
-def test_a_kind_of_attribution_nobody_knows_is_kept_as_a_citation() -> None:
-    text = to_markdown(message("A", ("footnote", "One", "https://x.test/1")))
-    assert text.citations == (Citation(1, "One", "https://x.test/1", "footnote", "", False),)
+@pytest.mark.parametrize("kind", ["unknownFutureValue", "footnote", ""])
+def test_a_kind_of_attribution_nobody_knows_does_not_count_and_is_kept(kind: str) -> None:
+    strangers = [(kind, "Odd", "https://x.test/odd"), (kind, "Odder", ""), (kind, "", "")]
+    text = to_markdown(message("A[^1^].", *strangers, ("citation", "Right", "https://x.test/right")))
+    assert text.markdown == "A [1](https://x.test/right)."
+    assert text.citations == (
+        citation("Right", "https://x.test/right", 1),
+        Citation(None, "Odd", "https://x.test/odd", kind, "", False),
+        Citation(None, "Odder", "", kind, "", False),
+    )
+    assert text.notes == (GUESSED_NOTE, UNPLACED_NOTE)
+
+
+def test_the_card_may_name_a_source_of_a_kind_nobody_knows() -> None:
+    source = ("footnote", "Odd", "https://x.test/odd")
+    text = to_markdown(message("A[^1^].", source, card="A [1](https://x.test/odd)."))
+    assert text.citations == (Citation(1, "Odd", "https://x.test/odd", "footnote", "", True),)
 
 
 def test_addresses_with_parentheses_are_read_from_the_card() -> None:

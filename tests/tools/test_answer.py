@@ -65,6 +65,16 @@ def test_members_without_a_value_are_left_out() -> None:
     }
 
 
+def test_a_source_without_an_address_is_listed_by_its_title_alone() -> None:
+    sources = [
+        Source(number=2, title="Doc2", url="", kind="citation"),
+        Source(number=None, title="Odd", url="", kind=""),
+        Source(number=3, title="", url="", kind="citation"),
+    ]
+    result = result_of(TURN, conversation("A[^2^]"), True).model_copy(update={"citations": sources})
+    assert "Sources:\n2. Doc2\n- Odd\n3. (without title and address)\n" in render(result)
+
+
 def test_the_text_lists_sources_that_the_answer_does_not_link() -> None:
     sources = [
         Source(number=1, title="Plan", url="https://contoso.example/plan", kind="citation"),
