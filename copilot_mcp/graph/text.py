@@ -25,6 +25,9 @@ _MARK = re.compile(
     r"|<(?P<kind>[A-Z][A-Za-z]{0,39})>(?P<name>[^\n]{0,400}?)</(?P=kind)>"
 )
 _TAG = re.compile(r"</?[A-Z][A-Za-z]{0,39}>")
+# Members of adaptive cards that hold elements which are shown with the rest; not what stands in for another, or behind
+# a button.
+_HOLDS_ELEMENTS = ("body", "items", "columns", "rows", "cells", "pages")
 _CITATION, _ANNOTATION = "citation", "annotation"
 _ASKED = 1_000  # distinct marks that are looked up one by one: each time the whole card or every address is read
 
@@ -252,7 +255,18 @@ def _only_match(name: str, annotations: list[_Source], words_of: list[set[str]])
 
 
 def _card_text(cards: list[dict[str, Any]]) -> str:
-    """The text blocks of the adaptive cards. Cards are untyped: what is not a list of elements holds no text."""
-    bodies = [body for card in cards if isinstance(body := card.get("body"), list)]
-    blocks = [block for body in bodies for block in body if isinstance(block, dict)]
-    return "\n".join(text for block in blocks if isinstance(text := block.get("text"), str))
+    """The text blocks of the adaptive cards, in order, out of containers, columns and tables too.
+
+    Cards are untyped: what does not look like an element holds no text.
+    """
+    texts: list[str] = []
+    waiting: list[Any] = [cards]
+    while waiting:
+        element = waiting.pop()
+        if isinstance(element, list):
+            waiting += reversed(element)
+        elif isinstance(element, dict):
+            if isinstance(text := element.get("text"), str):
+                texts.append(text)
+            waiting += [element[name] for name in _HOLDS_ELEMENTS if isinstance(element.get(name), list)]
+    return "\n".join(texts)

@@ -364,6 +364,46 @@ def test_a_card_without_a_readable_body_costs_nothing_of_the_answer(body: Any) -
     assert to_markdown(answer).markdown == "Yes [1](https://x.test/1)"
 
 
+def nested(depth: int) -> Any:
+    """A text block in so many containers."""
+    element: Any = {"type": "TextBlock", "text": "A [1](https://x.test/2)"}
+    for _ in range(depth):
+        element = {"type": "Container", "items": [element]}
+    return element
+
+
+CARD_BLOCK = nested(0)
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        nested(1),
+        nested(5_000),
+        {"type": "ColumnSet", "columns": [{"type": "Column", "items": [{"type": "Image"}, CARD_BLOCK]}, {"width": 1}]},
+        {"type": "Table", "rows": [{"type": "TableRow", "cells": [{"type": "TableCell", "items": [CARD_BLOCK]}]}]},
+        {
+            "type": "Container",
+            "items": [CARD_BLOCK],
+            "fallback": {"type": "TextBlock", "text": "[1](https://x.test/1)"},
+        },
+    ],
+    ids=["container", "deep", "columns", "table", "fallback"],
+)
+def test_the_card_is_read_inside_its_containers(element: Any) -> None:
+    answer = message("A[^1^]", ("citation", "One", "https://x.test/1"), ("citation", "Two", "https://x.test/2"))
+    text = to_markdown(answer.model_copy(update={"adaptive_cards": [{"type": "AdaptiveCard", "body": [element]}]}))
+    assert text.markdown == "A [1](https://x.test/2)"
+    assert text.citations[1] == citation("Two", "https://x.test/2", 1)
+    assert text.notes == (UNPLACED_NOTE,)
+
+
+def test_the_blocks_of_a_card_are_read_in_order() -> None:
+    blocks = [{"items": [{"text": "[1](https://x.test/1)"}]}, {"text": "[1](https://x.test/2)"}]
+    answer = message("A[^1^] B[^1^]").model_copy(update={"adaptive_cards": [{"body": blocks}]})
+    assert to_markdown(answer).markdown == "A [1](https://x.test/1) B [1](https://x.test/2)"
+
+
 def test_unclosed_card_link_is_no_link() -> None:
     assert to_markdown(message("Yes[^1^]", card="Yes [1](https://x.test/a")).markdown == "Yes[^1^]"
 
