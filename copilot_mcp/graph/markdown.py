@@ -20,6 +20,37 @@ def link(label: str, url: str) -> str:
     return f"[{escaped}]({safe})"
 
 
+class Written:
+    """Markdown as it grows, some of it ours. A link of ours behind an exclamation mark must not become an image."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._length = 0
+        self._links: list[int] = []
+
+    def add(self, piece: str, *, ours: bool = False) -> None:
+        """One more piece; `ours` where it stands in place of a mark."""
+        if ours and piece.startswith("["):
+            self._links.append(self._length)
+        self._pieces.append(piece)
+        self._length += len(piece)
+
+    def text(self) -> str:
+        """All of it, with the exclamation marks right before our links escaped, which reads the same."""
+        whole = "".join(self._pieces)
+        made: list[str] = []
+        position = 0
+        for start in self._links:
+            mark = start - 1
+            before = mark
+            while before > 0 and whole[before - 1] == "\\":
+                before -= 1
+            if mark >= 0 and whole[mark] == "!" and (mark - before) % 2 == 0:
+                made += (whole[position:mark], "\\")
+                position = mark
+        return "".join([*made, whole[position:]])
+
+
 def is_web(url: str) -> bool:
     """Whether the address may become a link: answers are untrusted, so only http and https with an honest host do."""
     return url[:8].casefold().startswith(("http://", "https://")) and not leads_astray(url)

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from copilot_mcp.graph.conversation import CopilotConversationAttribution, CopilotConversationResponseMessage
-from copilot_mcp.graph.markdown import is_web, link, links_labelled, readable_name, words_in_url
+from copilot_mcp.graph.markdown import Written, is_web, link, links_labelled, readable_name, words_in_url
 from copilot_mcp.quoting import prose_and_code
 
 GUESSED_NOTE = "Sources were matched to the text by their order, which is a guess."
@@ -67,10 +67,16 @@ def to_markdown(message: CopilotConversationResponseMessage) -> AnswerText:
     marks = [match for part, is_code in parts if not is_code for match in _MARK.finditer(part)]
     places = _Places(message, marks)
     turn = iter(marks)
-    text = "".join(
-        part if is_code else _MARK.sub(lambda _: places.rendered(next(turn)), part) for part, is_code in parts
-    )
-    return AnswerText(text, places.citations(), places.notes())
+    written = Written()
+    for part, is_code in parts:
+        position = 0
+        for mark in () if is_code else _MARK.finditer(part):
+            shown = places.rendered(next(turn))
+            written.add(part[position : mark.start()])
+            written.add(shown, ours=shown != mark[0] and not mark["external"])
+            position = mark.end()
+        written.add(part[position:])
+    return AnswerText(written.text(), places.citations(), places.notes())
 
 
 @dataclass(slots=True, eq=False)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from copilot_mcp.graph import (
     Citation,
@@ -233,6 +234,36 @@ def test_tags_without_attributions_leave_their_text() -> None:
 def test_nested_tags_do_not_leak() -> None:
     answer = message("<Event><Person>Al</Person> day</Event>", ("annotation", "", "https://x.test/e"))
     assert to_markdown(answer).markdown == "[Al day](https://x.test/e)"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Thanks!<Person>Bob</Person> did", "Thanks\\![Bob](https://x.test/b) did"),
+        ("<Person>Bob</Person>!", "[Bob](https://x.test/b)!"),
+        ("!<Person>Bob</Person>!<Person>Bob</Person>", "\\![Bob](https://x.test/b)\\![Bob](https://x.test/b)"),
+        ("!!\\!<Person>Bob</Person>", "!!\\![Bob](https://x.test/b)"),
+        ("\\\\!<Person>Bob</Person>", "\\\\\\![Bob](https://x.test/b)"),
+        ("\\<Person>Bob</Person>", "\\[Bob](https://x.test/b)"),
+        ("So! <Person>Bob</Person>", "So! [Bob](https://x.test/b)"),
+        ("So![^1^]", "So! [1](https://x.test/1)"),
+        ("So![^9^] and![^external^]", "So![^9^] and![external]"),
+        ("`!`<Person>Bob</Person>", "`!`[Bob](https://x.test/b)"),
+        ("| a!|<Person>Bob</Person> |\n|---|---|", "| a!|[Bob](https://x.test/b) |\n|---|---|"),
+    ],
+)
+def test_a_link_behind_an_exclamation_mark_is_no_image(text: str, shown: str) -> None:
+    answer = message(text, ("annotation", "", "https://x.test/b"), ("citation", "One", "https://x.test/1"))
+    assert to_markdown(answer).markdown == shown
+    rendered = MarkdownIt("commonmark").enable("table").render(shown)
+    assert "<img" not in rendered
+    assert rendered.count("!") == text.count("!")
+
+
+def test_a_name_that_ends_in_an_exclamation_mark_makes_no_image_of_the_next() -> None:
+    assert to_markdown(message("<Team>Go!</Team><P>Bob</P>", card="[Bob](https://x.test/b)")).markdown == (
+        "Go\\![Bob](https://x.test/b)"
+    )
 
 
 def test_external_marker_is_explained() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from copilot_mcp.errors import GraphError, ServiceUnavailableError
 from copilot_mcp.graph import CopilotConversation
+from copilot_mcp.graph.text import GUESSED_NOTE
 from copilot_mcp.tools.answer import ChatResult, Source, Turn, render, result_of
 from copilot_mcp.tools.labels import Label
 
@@ -63,6 +64,15 @@ def test_members_without_a_value_are_left_out() -> None:
         "complete": True,
         "notes": [],
     }
+
+
+def test_a_person_named_behind_an_exclamation_mark_stays_a_link() -> None:
+    text = "Thanks!<Person>Bob Ross</Person> did it"
+    source = {"attributionType": "annotation", "seeMoreWebUrl": "https://teams.test/bob"}
+    asked = CopilotConversation.model_validate({"messages": [{"text": text, "attributions": [source]}]})
+    result = result_of(TURN, asked, True)
+    assert result.answer == "Thanks\\![Bob Ross](https://teams.test/bob) did it"
+    assert result.notes == [GUESSED_NOTE]
 
 
 def test_a_source_without_an_address_is_listed_by_its_title_alone() -> None:
