@@ -14,8 +14,9 @@ from collections.abc import Sequence
 
 from copilot_mcp.quoting._addresses import leads_astray, neutral_address
 from copilot_mcp.quoting._blocks import prose_and_code
-from copilot_mcp.quoting._inert import Counts, inert, inert_line
+from copilot_mcp.quoting._inert import inert
 from copilot_mcp.quoting._invisible import visible
+from copilot_mcp.quoting._prose import Counts, inert_line
 from copilot_mcp.quoting._quotation import code_fence, code_span, quoted
 
 __all__ = ["Quoter", "bracketed", "code_fence", "code_span", "fact", "leads_astray", "prose_and_code", "quoted"]
@@ -64,7 +65,8 @@ class Quoter:
         """What was changed, in one sentence; empty when nothing was."""
         counts = self.counts
         removed = _listed((counts.invisible, "invisible character"), (counts.comments, "hidden comment"))
-        shown = _listed((counts.images, "image"), (counts.tags, "HTML tag"), (counts.links, "misleading link"))
+        links = ((counts.links, "misleading link"), (counts.unchecked, "unchecked link"))
+        shown = _listed((counts.images, "image"), (counts.tags, "HTML tag"), *links)
         said = [
             *([f"{removed} removed"] if removed else []),
             *([f"{shown} shown as plain text"] if shown else []),

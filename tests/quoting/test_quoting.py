@@ -182,9 +182,84 @@ def test_odd_comments_and_addresses_are_read_as_browsers_read_them(text: str, ma
     assert Quoter().passage(text) == made
 
 
-def test_a_long_text_is_prose_through_and_through() -> None:
-    text = "word " * 7_000 + "\n\n```\n<b onclick=x>\n```"
-    assert Quoter().passage(text).endswith("```\n&lt;b onclick=x>\n```")
+LINKS = "See [1](https://x.test/a), says Ada.\n\n" * 1_000
+DEEPLY = "[" * 90 + "x" + "]" * 90
+CODE = "```html\n<div onclick=x>\n```"
+
+
+def test_a_long_answer_keeps_its_links_and_its_code() -> None:
+    text = f"{LINKS}![plan](https://x.test/p)\n\n{CODE}\n\n{LINKS}`<b x>` ends it."
+    quoter = Quoter()
+    assert quoter.passage(text) == text.replace("![plan](https://x.test/p)", "{image: plan; x.test}")
+    assert quoter.notes() == ["In the quoted text: 1 image shown as plain text."]
+
+
+def test_a_short_answer_with_deep_brackets_keeps_its_links() -> None:
+    text = "[1](https://x.test/a) " + "[" * 25 + "x" + "]" * 25 + " ![plan](https://x.test/p) `<b x>`"
+    quoter = Quoter()
+    assert quoter.passage(text) == text.replace("![plan](https://x.test/p)", "{image: plan; x.test}")
+    assert quoter.notes() == ["In the quoted text: 1 image shown as plain text."]
+
+
+@pytest.mark.parametrize(
+    "laborious", [f"{DEEPLY} `<b x>` <b x>", "`<b x>` [a](https://x.test/b) " * 4_000 + "<b x>"], ids=["deep", "long"]
+)
+def test_only_the_block_that_is_too_laborious_counts_as_prose(laborious: str) -> None:
+    quoter = Quoter()
+    made = quoter.passage(f"{LINKS}{laborious} [2](https://x.test/b) [3](javascript:x)\n\n{CODE}\n\n{LINKS}")
+    assert (made[: len(LINKS)], made[-len(LINKS) :]) == (LINKS, LINKS)
+    assert made.endswith(f" &lt;b x> [2]\\(https://x.test/b) [3]\\(javascript:x)\n\n{CODE}\n\n{LINKS}")
+    many = laborious.count("](")
+    tags = laborious.count("<b x>")
+    assert quoter.notes() == [
+        f"In the quoted text: {tags} HTML tags, 1 misleading link and {many + 1} unchecked link{'s' if many else ''} "
+        "shown as plain text."
+    ]
+
+
+def test_links_that_are_taken_apart_unread_are_not_called_misleading() -> None:
+    # Without the comment the code is no code any more but HTML in a list, so the whole is prose.
+    quoter = Quoter()
+    passage = quoter.passage("- x\n\n[//]: # (c)\n\n    <img src=x>\n\n[1](https://x.test/a) [2](javascript:x)")
+    assert passage == ("- x\n\n[//]\\: # (c)\n\n    &lt;img src=x>\n\n[1]\\(https://x.test/a) [2]\\(javascript:x)")
+    assert quoter.notes() == [
+        "In the quoted text: 1 HTML tag, 1 misleading link and 2 unchecked links shown as plain text."
+    ]
+
+
+@pytest.mark.parametrize(
+    "definition", ["[www.contoso.com]: https://evil.example", "[r]: https://x.test/r\n\n[www.contoso.com][r]"]
+)
+def test_no_definition_makes_links_of_what_was_not_read(definition: str, acting: Look) -> None:
+    deep = f"{DEEPLY} [www.contoso.com] [x][www.contoso.com] `<b x>` <b x>"
+    text = f"{deep}\n\n{definition}\n\n" + "x\n\n" * 5_000 + deep
+    passage = Quoter().passage(text)
+    assert acting(passage) == []
+    assert "evil.example" not in MarkdownIt("commonmark").render(passage).replace("https://evil.example\n", "")
+    assert passage.count("\\[www.contoso.com]") >= 2
+
+
+def test_what_stands_beyond_the_last_line_that_is_parsed_is_prose(acting: Look) -> None:
+    many = "x\n\n" * 4_995
+    quoter = Quoter()
+    made = quoter.passage(f"{many}{CODE}\n\n{CODE}\n\n{CODE}\n\n[1](https://x.test/a)")
+    escaped = CODE.replace("<", "&lt;")
+    assert made == f"{many}{CODE}\n\n{CODE}\n\n{escaped}\n\n[1]\\(https://x.test/a)"
+    assert quoter.notes() == ["In the quoted text: 1 HTML tag and 1 unchecked link shown as plain text."]
+    assert acting(made) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[https://contoso.com `](https://contoso.com)` ](https://evil.example)",
+        "[https://contoso.com `[` x](https://evil.example)",
+    ],
+)
+def test_brackets_in_code_do_not_hide_where_a_link_leads(text: str) -> None:
+    quoter = Quoter()
+    assert quoter.passage(text) == text.replace("](https://evil", "]\\(https://evil")
+    assert quoter.notes() == ["In the quoted text: 1 misleading link shown as plain text."]
 
 
 def test_counts_of_several_texts_make_one_note() -> None:
