@@ -444,6 +444,15 @@ def test_hostile_text_takes_no_quadratic_time() -> None:
     assert to_markdown(message(text)).citations == ()
 
 
+def test_many_marks_and_sources_take_no_quadratic_time() -> None:
+    text = " ".join(f"!<A>name {number}</A>[^{number}^]" for number in range(9_000))
+    kinds = [("annotation", "", f"https://x.test/name/{number}") for number in range(3_000)]
+    cited = [("citation", "", f"https://x.test/{number}") for number in range(9_000)]
+    answer = to_markdown(message(text, *kinds, *cited, card=f"{text} [1](https://x.test/9)"))
+    assert [each.number for each in answer.citations[:3]] == [None, None, None]
+    assert sum(each.placed for each in answer.citations if each.kind == "citation") == 8_999
+
+
 # Per documented answer: number and place of each attribution in order, and what is said about them.
 PLACED, UNPLACED = True, False
 DOCUMENTED: dict[int, tuple[list[tuple[int | None, bool]], tuple[str, ...]]] = {
