@@ -118,12 +118,16 @@ def _means_something(odd: str, before: str, after: str) -> bool:
 
 
 def _is_emoji(character: str) -> bool:
-    """Whether it can be part of an emoji sequence: a symbol, a skin tone, or a selector behind one."""
+    """Whether it can be part of an emoji sequence: a symbol, a skin tone, or a selector behind one.
+
+    The five characters named are all emoji of other categories, by the property lists of Unicode 17 (digits, `#` and
+    `*` are such only below a keycap). The block of pictographs is taken whole: new ones have no category here yet.
+    """
     if not character or character.isascii():
         return False
     return (
         character == "\ufe0f"
         or unicodedata.category(character) in ("So", "Sm")
-        or "\U0001f3fb" <= character <= "\U0001f3ff"
-        or character in "‼⁉〰〽"
+        or "\U0001f000" <= character <= "\U0001faff"
+        or character in "‼⁉\u2139〰〽"
     )

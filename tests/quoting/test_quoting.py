@@ -321,3 +321,26 @@ def test_a_value_that_could_pass_for_our_words_stands_in_quotation_marks(value: 
 def test_only_letters_of_a_joining_script_keep_their_joiners() -> None:
     text = "\u0645\u06cc\u200c\u062e Auf\u200clage \u0915\u094d\u200d\u0937 x\u200d"
     assert re.findall("[\u200c\u200d]", Quoter().passage(text)) == ["\u200c", "\u200d"]
+
+
+# One of each category and block that emoji variation sequences have as a base, and those that stand alone in theirs.
+BASES = "©®‼⁉™\u2139↔↩⌚⏏Ⓜ▪▶◻☀♥✈❤➡⤴⬅⭐〰〽㊗㊙🀄🅰🈂🌍🏋👁🕊🗺🛡\U0001fa75\U0001f6dc"
+
+
+@pytest.mark.parametrize("selector", ["\ufe0e", "\ufe0f"])
+def test_every_emoji_keeps_its_selector(selector: str) -> None:
+    text = " ".join([*(f"{base}{selector}" for base in BASES), *(f"{key}{selector}\u20e3" for key in "0123456789#*")])
+    quoter = Quoter()
+    assert (quoter.passage(text), quoter.line(text), quoter.notes()) == (text, text, [])
+
+
+def test_newer_emoji_are_joined() -> None:
+    text = "\U0001fac8\u200d♂\ufe0f \U0001f9d1\U0001f3fd\u200d\U0001fa70 \U0001f6dc\u200d\U0001faea"
+    assert Quoter().passage(text) == text
+
+
+@pytest.mark.parametrize("base", [*"aZé1#*п₂", "\u2113"])
+def test_a_selector_behind_what_is_no_emoji_is_removed(base: str) -> None:
+    quoter = Quoter()
+    assert quoter.passage(f"{base}\ufe0fx") == f"{base}x"
+    assert quoter.notes() == ["In the quoted text: 1 invisible character removed."]
