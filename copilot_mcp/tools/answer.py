@@ -180,6 +180,7 @@ def render(result: ChatResult) -> str:
     """The text half: the answer, its sources, then what belongs to the turn in one line."""
     blocks = [quoted(result.answer.strip("\n"))] if result.answer.strip() else []
     listed = [each for each in result.citations if each.kind != "annotation" or not each.placed]
+    listed.sort(key=lambda source: (source.number is None, source.number or 0))  # Markdown counts on from the first
     if listed:  # a link that already stands in the answer is not said again
         blocks.append("Sources:\n" + "\n".join(_source_line(each) for each in listed))
     if result.notes:

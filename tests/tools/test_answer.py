@@ -75,14 +75,14 @@ def test_a_person_named_behind_an_exclamation_mark_stays_a_link() -> None:
     assert result.notes == [GUESSED_NOTE]
 
 
-def test_a_source_without_an_address_is_listed_by_its_title_alone() -> None:
+def test_sources_are_listed_by_number_and_without_an_address_by_their_title() -> None:
     sources = [
-        Source(number=2, title="Doc2", url="", kind="citation"),
-        Source(number=None, title="Odd", url="", kind=""),
         Source(number=3, title="", url="", kind="citation"),
+        Source(number=None, title="Odd", url="", kind=""),
+        Source(number=2, title="Doc2", url="", kind="citation"),
     ]
     result = result_of(TURN, conversation("A[^2^]"), True).model_copy(update={"citations": sources})
-    assert "Sources:\n2. Doc2\n- Odd\n3. (without title and address)\n" in render(result)
+    assert "Sources:\n2. Doc2\n3. (without title and address)\n- Odd\n" in render(result)
 
 
 def test_the_text_lists_sources_that_the_answer_does_not_link() -> None:
