@@ -48,7 +48,7 @@ class Quoter:
             return text.strip()
         text, removed = visible(text)
         self.counts.invisible += removed
-        return inert_line(_BREAK.sub(" ", text.strip()), self.counts)
+        return inert_line(_BREAK.sub(" ", text), self.counts).strip()  # what is removed may have stood at an end
 
     def keeps(self, lines: Sequence[str]) -> bool:
         """Whether `line` surely leaves each of these as it is; to ask for many is quicker than to make them."""

@@ -133,6 +133,7 @@ def test_lines_that_are_kept_are_those_that_would_come_out_the_same(lines: list[
 
 @settings(max_examples=60, deadline=None)
 @given(text=TEXTS)
+@example(text="<!--> `")
 def test_what_was_made_inert_is_not_changed_again(text: str) -> None:
     line = Quoter().line(text)
     assert Quoter().line(line) == line
