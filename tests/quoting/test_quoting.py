@@ -228,6 +228,13 @@ def test_links_that_are_taken_apart_unread_are_not_called_misleading() -> None:
     ]
 
 
+@pytest.mark.parametrize("code", ["![i](https://x.test/i)", f"{DEEPLY} ![i](https://x.test/i)"], ids=["image", "deep"])
+def test_code_that_is_none_any_more_counts_as_prose(code: str, acting: Look) -> None:
+    passage = Quoter().passage(f"- x\n\n[//]: # (c)\n\n    {code}")
+    assert passage.endswith("{image: i; x.test}")
+    assert acting(passage) == []
+
+
 @pytest.mark.parametrize(
     "definition", ["[www.contoso.com]: https://evil.example", "[r]: https://x.test/r\n\n[www.contoso.com][r]"]
 )
