@@ -91,7 +91,7 @@ TEXT_ROWS = (
     CodeEntry(
         "CONTROL_CHARACTER",
         "Title:plan\x07",
-        "A character that cannot be seen and controls a terminal or a file is in the text.",
+        "A character that cannot be seen and controls a terminal or a file is in the text, or half of a character.",
         "Remove it.",
         'Title:"plan"',
     ),

@@ -44,7 +44,7 @@ def _word_start(text: str, first: int, place: int) -> int:
 def _character(text: str, position: int, word_start: int, notes: Notes) -> None:
     character, span = text[position], (position, position + 1)
     if words.holds_control(character):
-        notes.add("CONTROL_CHARACTER", span, "A control character stands in the filter; remove it.")
+        notes.add("CONTROL_CHARACTER", span, f"{_kind(character)} stands in the filter; remove it.")
     elif words.is_unusual_space(character):
         notes.add("UNUSUAL_WHITESPACE", span, "An unusual space or invisible mark is read as a space.")
     elif character in words.SMART_QUOTES:
@@ -56,6 +56,10 @@ def _character(text: str, position: int, word_start: int, notes: Notes) -> None:
         notes.add("UNICODE_LOOKALIKE", span, f"{character} only looks like {ascii_form}; use {ascii_form}.")
     elif character in words.DASHES and position == word_start:
         notes.add("UNICODE_LOOKALIKE", span, f"{character} is a dash; write NOT instead.")
+
+
+def _kind(control: str) -> str:
+    return "Half of a character" if control > words.LAST_CONTROL else "A control character"
 
 
 def _quote(text: str, start: int, word_start: int, notes: Notes) -> int:
@@ -87,9 +91,8 @@ def _closing(text: str, start: int, notes: Notes) -> tuple[int, bool]:
     for found in _QUOTE_OR_CONTROL.finditer(text, start + 1):
         position = found.start()
         if text[position] != '"':
-            notes.add(
-                "CONTROL_CHARACTER", (position, position + 1), "A control character stands in a value; remove it."
-            )
+            said = f"{_kind(text[position])} stands in a value; remove it."
+            notes.add("CONTROL_CHARACTER", (position, position + 1), said)
         elif text[position - 1] != "\\":
             return position, escaped
         else:

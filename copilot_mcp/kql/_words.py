@@ -39,7 +39,9 @@ LOOKALIKES = {
 ENCODED_QUOTES = re.compile(r"&quot;|%22", re.IGNORECASE)
 
 PLAIN_SPACE = " \t\r\n"
-CONTROL_CLASS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f"  # for the inside of a pattern's brackets
+# For the inside of a pattern's brackets; halves of surrogate pairs are no characters, and cannot be sent either.
+CONTROL_CLASS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff"
+LAST_CONTROL = "\x7f"
 INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff")
 
 NAME = re.compile(r"[^\W\d][\w.\-]*")

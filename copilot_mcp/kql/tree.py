@@ -51,7 +51,7 @@ def text_problem(text: str, prefix: bool) -> str | None:
     if "*" in text:
         return "holds a star, which is the prefix operator"
     if holds_control(text):
-        return "holds a control character"
+        return "holds a control character or half of a character"
     if text.endswith("\\") and not prefix:
         return "ends in a backslash"
     if prefix and text[-1].isspace():

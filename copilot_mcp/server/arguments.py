@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from copilot_mcp.errors import ArgumentError
 from copilot_mcp.server.complaints import complaint, path_of, shortened
+from copilot_mcp.server.half_characters import mended
 
 __all__ = ["read_arguments"]
 
@@ -33,7 +34,7 @@ def read_arguments(model: type[M], raw: Mapping[str, Any]) -> M:
             value or name longer than a word.
     """
     problems: list[_Problem] = []
-    shaped = _object(model, raw, "", problems)
+    shaped = _object(model, mended(raw), "", problems)
     try:
         request = model.model_validate(shaped)
         if not problems:
@@ -173,7 +174,7 @@ def _json(text: str) -> Any:
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
-        return json.loads(text)
+        return mended(json.loads(text))
     except (ValueError, RecursionError):
         return None
 

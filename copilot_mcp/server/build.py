@@ -11,8 +11,8 @@ from mcp.server import CacheHint, MCPServer
 from copilot_mcp import __version__
 from copilot_mcp.server.bind import bind
 from copilot_mcp.server.resources import add_resources
+from copilot_mcp.server.sdk_server import Server
 from copilot_mcp.server.sign_in import SignIn
-from copilot_mcp.server.unknown_tool import Server
 from copilot_mcp.settings import Settings
 from copilot_mcp.tools import TOOLS, KnownNames, OpenTurns, ToolContext
 from copilot_mcp.tools.catalogue import Catalogue

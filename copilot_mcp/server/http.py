@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from copilot_mcp.errors import SettingsError
+from copilot_mcp.server.half_characters import mended_json
 
 __all__ = ["HEALTH_PATH", "HTTP_PATH", "SSE_PATH", "bind_loopback", "http_app", "new_secret", "serve_http"]
 
@@ -139,6 +140,23 @@ async def _health(request: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
+def _whole_characters(receive: Receive) -> Receive:
+    """The body of a request in one piece, without halves of characters: a piece may end inside an escape."""
+
+    async def received() -> Message:
+        message = await receive()
+        body = bytearray(message.get("body", b""))
+        while message.get("more_body") and len(body) <= MAX_REQUEST_BYTES:  # beyond it is refused anyway
+            message = await receive()
+            body += message.get("body", b"")
+        if message["type"] != "http.request":  # the client has gone
+            return message
+        text = mended_json(body.decode("latin-1")) if rb"\ud" in body.lower() else None  # byte for character
+        return {**message, "body": bytes(body) if text is None else text.encode("latin-1")}
+
+    return received
+
+
 class _Gate:
     """Host, Origin, then the secret, before anything of the protocol is read."""
 
@@ -160,7 +178,7 @@ class _Gate:
             if refusal is not None:
                 await refusal(scope, receive, send)
                 return
-            await _ended_once(self._app, scope, receive, send)
+            await _ended_once(self._app, scope, _whole_characters(receive), send)
             return
         await self._app(scope, receive, send)
 

@@ -142,6 +142,7 @@ REFUSED = [
     (("Path", "contains", f"{SITE}/a%00b/"), "UNREPRESENTABLE_VALUE", "control character"),
     (("Path", "contains", f"{SITE}/a%22b/"), "UNREPRESENTABLE_VALUE", "double quote"),
     (("Path", "contains", "https://a/\x00"), "UNREPRESENTABLE_VALUE", "control character"),
+    (("Title", "contains", "a\ud800"), "UNREPRESENTABLE_VALUE", "half of a character"),
     (("SiteID", "equals", "HR"), "BAD_GUID", "not a name"),
     (("Path", "contains", "/sites/HR"), "PATH_NO_SCHEME", "https://"),
     (("FileType", "equals", "application/pdf"), "BAD_EXTENSION", "bare extension"),

@@ -56,6 +56,8 @@ CASES = [
     ("UNUSUAL_WHITESPACE", "FileType:pdf\u00a0AND Title:a", "read as a space"),
     ("CONTROL_CHARACTER", "Title:a\x00b", "control character"),
     ("CONTROL_CHARACTER", 'Title:"a\x00b"', "control character"),
+    ("CONTROL_CHARACTER", "Title:a\ud800b", "Half of a character"),
+    ("CONTROL_CHARACTER", 'Title:"a\udfffb"', "Half of a character"),
     ("BAD_OPERATOR", 'Author=="Megan"', "write ="),
     ("BAD_OPERATOR", "Author!!x", "no operator"),
     ("MISSING_PROPERTY", ':"Megan"', "property name"),

@@ -83,6 +83,8 @@ def read(**raw: Any) -> dict[str, Any]:
         ({"names": '["title","author"]'}, {"names": ["title", "author"]}),
         ({"names": ["title", None]}, {"names": ["title"]}),
         ({"names": None, "count": None}, {}),
+        ({"names": ["a\ud83d"], "queryString": "\ude00"}, {"names": ["a\ufffd"], "queryString": "\ufffd"}),
+        ({"message": '{"text": "a\\ud83d"}'}, {"message": {"text": "a\ufffd"}}),
         ({"place": "Europe/Berlin"}, {"place": {"timeZone": "Europe/Berlin"}}),
         (
             {"configuration": '{"externalItem": {"connections": [{"connectionId": "A"}]}}'},
@@ -112,6 +114,7 @@ def test_forms_that_models_write_are_read_as_meant(given: dict[str, Any], meant:
         ({"conf": {}}, "`conf` is not an argument; did you mean `configuration`?"),
         ({"co": 1}, "`co` is not an argument; known here: message,"),
         ({"connectionId": "A"}, "it belongs at `configuration.externalItem.connections[].connectionId`."),
+        ({"z\ud83d": 1}, "`z\ufffd` is not an argument; known here: message,"),
         ({"zzz": 1}, "`zzz` is not an argument; known here: message, queryString, dataSource,"),
         ({"message": {"text": "hi", "texxt": "x"}}, "`message.texxt` is not an argument; did you mean `message.text`?"),
         (

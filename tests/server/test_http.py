@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 from mcp.server import MCPServer
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
 from copilot_mcp.errors import SettingsError
 from copilot_mcp.server.http import bind_loopback, http_app, new_secret
@@ -56,6 +58,49 @@ async def test_who_knows_the_secret_or_needs_none_gets_through(secret: str | Non
 async def test_health_needs_no_secret() -> None:
     async with http("right") as client:
         assert (await client.get("/healthz")).json() == {"status": "ok"}
+
+
+def echo() -> Any:
+    server: MCPServer[Any] = MCPServer("gate")
+
+    @server.custom_route("/echo", ["POST"])
+    async def answer(request: Request) -> Response:
+        return Response(await request.body())
+
+    return http_app(server, secret=None)
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+async def test_half_of_a_character_in_a_body_is_read_as_its_mark(size: int) -> None:
+    given, read = r'{"ä": "a\uD83D \ud83d\ude00 \\ud800"}', r'{"ä": "a\ufffd \ud83d\ude00 \\ud800"}'
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for place in range(0, len(given.encode()), size):
+            yield given.encode()[place : place + size]
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(echo()), base_url=LOCAL) as client:
+        answer = await client.post("/echo", content=pieces())
+    assert answer.text == read
+
+
+async def test_a_body_that_ends_too_soon_stays_cut() -> None:
+    coming: list[Any] = [{"type": "http.disconnect"}, {"type": "http.request", "body": b"{", "more_body": True}]
+
+    async def receive() -> Any:
+        return coming.pop()
+
+    async def send(message: Any) -> None:
+        assert message.get("status", 500) == 500
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/echo",
+        "headers": [(b"host", b"localhost")],
+        "query_string": b"",
+    }
+    with pytest.raises(ClientDisconnect):
+        await echo()(scope, receive, send)
 
 
 async def test_services_are_open_while_the_app_runs() -> None:

@@ -64,6 +64,28 @@ async def test_the_sdk_client_lists_calls_and_gets_progress(address: str, path: 
     assert texts
 
 
+class HalfCharacters(httpx2.AsyncHTTPTransport):
+    """Sends what no encoder here would write, in the place of a word as long."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        content = (await request.aread()).replace(b"HALFED", rb"\ud83d")
+        sent = httpx2.Request(
+            request.method, request.url, headers=request.headers, content=content, extensions=request.extensions
+        )
+        return await super().handle_async_request(sent)
+
+
+async def test_half_of_a_character_is_read_as_its_mark(address: str, era: Any) -> None:
+    asked = {"dataSource": "sharePoint", "expression": 'Title="VPN HALFED"'}
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=30, transport=HalfCharacters()) as http,
+        Client(streamable_http_client(f"{address}/mcp", http_client=http), mode=era) as client,
+    ):
+        result = await client.call_tool("build_filter", asked)
+    assert (result.structured_content or {})["filterExpression"] == 'Title="VPN \ufffd"'
+
+
 @pytest.mark.shows("L2", "L3")
 @pytest.mark.parametrize("path", ["/mcp", "/sse"])
 @pytest.mark.parametrize(

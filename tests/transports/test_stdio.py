@@ -123,16 +123,42 @@ def test_every_byte_on_stdout_is_json_rpc_while_signing_in_and_failing(start: Ca
         talk(server.popen, call(number, name, arguments, era))
     server.popen.stdin.write(b"this is no JSON\n")
     server.popen.stdin.flush()
-    found = {message["id"]: message for message in answers(server.popen, 4)}
+    found = {message["id"]: message for message in answers(server.popen, 5)}
     server.popen.stdin.close()
     rest = server.popen.stdout.read()
     assert [json.loads(line)["jsonrpc"] for line in rest.splitlines()] == ["2.0"] * len(rest.splitlines())
     assert server.popen.wait(20) == 0
     assert [bool(found[number]["result"].get("isError")) for number in (2, 3, 4, 5)] == [False, True, True, True]
+    assert found[None]["error"]["code"] == -32700
     written = server.finished_text()
     assert "copilot_retrieve: ok in" in written
     for secret in ("parental leave", "Primary carer", "nowhere", "not-ours", "eyJ", "this is no JSON"):
         assert secret not in written
+
+
+def test_no_line_is_passed_over_in_silence(start: Callable[..., Any], era: str) -> None:
+    server = start("serve", "--simulate")
+    wrong = b'\n\xff{}\n[]\n{"jsonrpc":"2.0","id":905,"method":"tools/list","params":[]}\n'
+    server.popen.stdin.write(wrong)
+    server.popen.stdin.flush()
+    assert [(each["id"], each["error"]["code"]) for each in answers(server.popen, 4)] == [
+        (None, -32700),
+        (None, -32700),
+        (None, -32600),
+        (905, -32600),
+    ]
+    greet(server.popen, era)
+    server.popen.stdin.write(wrong)
+    server.popen.stdin.flush()
+    assert len(answers(server.popen, 4)) == 4
+    half = call(7, "build_filter", {"dataSource": "sharePoint", "all": [{"property": "Title"}]}, era)
+    half["params"]["arguments"]["all"][0] |= {"operator": "equals", "values": ["VPN \ud83d"]}
+    talk(server.popen, half)
+    (answer,) = answers(server.popen, 1)
+    assert answer["result"]["structuredContent"]["filterExpression"] == 'Title="VPN \ufffd"'
+    server.popen.stdin.close()
+    assert server.popen.wait(20) == 0
+    assert server.finished_text().count(" is no message: answered with error -32") == 8
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A call of a tool that does not exist, answered in the form of every other error."""
+"""The SDK's server, with an answer where it has none or a poor one."""
 
 import logging
 import re
@@ -8,10 +8,12 @@ from typing import Any
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool as SdkTool
+from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, InputRequiredResult
 
 from copilot_mcp.errors import ArgumentError
 from copilot_mcp.server.bind import refusal_result
+from copilot_mcp.server.lines import AnsweredLines
 
 __all__ = ["Server"]
 
@@ -21,7 +23,7 @@ _SHOWN = re.compile(r"[\w.\-]{1,64}", re.ASCII)
 
 
 class Server(MCPServer[Any]):
-    """The SDK's server, which would answer such a call with two words: without kind, remedy and mark."""
+    """The SDK's server, which would answer the call of an unknown tool with two words: no kind, remedy or mark."""
 
     def __init__(self, *, tools: list[SdkTool], simulated: bool, **options: Any) -> None:
         super().__init__(tools=tools, **options)
@@ -37,6 +39,12 @@ class Server(MCPServer[Any]):
         logger.info("a tool that does not exist was called")
         error = _unknown(name, self._names)
         return refusal_result(str(error), error.details(), simulated=self._simulated)
+
+    async def run_stdio_async(self) -> None:
+        """Serve on standard input and output, as the SDK does; no line is passed over in silence."""
+        async with stdio_server() as (lines, answers):
+            options = self._lowlevel_server.create_initialization_options()
+            await self._lowlevel_server.run(AnsweredLines(lines, answers), answers, options)
 
 
 def _unknown(name: str, names: list[str]) -> ArgumentError:
