@@ -24,6 +24,7 @@ __all__ = ["read_arguments"]
 M = TypeVar("M", bound=BaseModel)
 _ABSENT = object()
 _PREFIX_CHARACTERS = 3
+_WANTED = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
 def read_arguments(model: type[M], raw: Mapping[str, Any]) -> M:
@@ -123,10 +124,12 @@ def _value(annotation: Any, value: Any, path: str, problems: list[_Problem]) -> 
     if _is_model(core):
         members = _members(core, value)
         return value if members is None else _object(core, members, f"{path}.", problems)
-    if core in (int, float) and isinstance(value, bool):  # pydantic would read true as 1
-        problems.append(_Problem(f"`{path}` must be a {'whole ' if core is int else ''}number.", path))
+    shaped = _scalar(core, value)
+    wanted = _WANTED.get(core)  # pydantic would read true as 1, and 1, "on" and "yes" as true
+    if wanted and (core is bool) != isinstance(shaped, bool):
+        problems.append(_Problem(f"`{path}` must be {wanted}.", path))
         return _ABSENT
-    return _scalar(core, value)
+    return shaped
 
 
 def _core(annotation: Any) -> tuple[Any, bool]:

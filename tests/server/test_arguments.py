@@ -78,6 +78,8 @@ def read(**raw: Any) -> dict[str, Any]:
         ({"count": "10"}, {"count": 10}),
         ({"count": 10.0}, {"count": 10}),
         ({"enabled": "True"}, {"enabled": True}),
+        ({"enabled": " FALSE "}, {"enabled": False}),
+        ({"enabled": False}, {"enabled": False}),
         ({"dataSource": "SharePoint"}, {"dataSource": "sharePoint"}),
         ({"names": "title"}, {"names": ["title"]}),
         ({"names": '["title","author"]'}, {"names": ["title", "author"]}),
@@ -142,6 +144,10 @@ def test_forms_that_models_write_are_read_as_meant(given: dict[str, Any], meant:
         ({"place": {"timeZone": "Etc/UTC", "latitude": False}}, "`place.latitude` must be a number."),
         ({"count": 1.5}, "`count` must be a whole number."),
         ({"enabled": "maybe"}, "`enabled` must be true or false."),
+        *[
+            ({"enabled": value}, "`enabled` must be true or false.")
+            for value in ("yes", "on", "y", "t", "1", 1, 1.0, 0, [True], "")
+        ],
         ({"names": 5}, "`names` must be a list."),
         ({"names": [5]}, "`names[0]` must be a string."),
         (
@@ -166,7 +172,7 @@ def test_bad_arguments_are_refused_in_our_own_words(given: dict[str, Any], sente
 def test_every_problem_is_named_at_once() -> None:
     with pytest.raises(ArgumentError) as caught:
         read(count=0, enabled="maybe")
-    assert caught.value.message == "`count` is 0; it must be 1 to 25. `enabled` must be true or false."
+    assert caught.value.message == "`enabled` must be true or false. `count` is 0; it must be 1 to 25."
 
 
 def test_an_unknown_name_hides_no_wrong_value() -> None:

@@ -97,6 +97,13 @@ async def test_the_web_is_off_unless_the_call_says_so(client: Client, simulator:
     assert sent(simulator)["contextualResources"] == {"webContext": {"isWebEnabled": False}}
 
 
+@pytest.mark.parametrize("value", ["yes", "on", 1])
+async def test_what_is_not_true_does_not_switch_the_web_on(client: Client, simulator: Simulator, value: Any) -> None:
+    text, _ = await refused(client, contextualResources={"webContext": {"isWebEnabled": value}})
+    assert text.startswith("`contextualResources.webContext.isWebEnabled` must be true or false. Nothing was sent.")
+    assert turns(simulator) == []
+
+
 async def test_the_web_is_on_where_the_call_says_so(client: Client, simulator: Simulator) -> None:
     text, result = await ask(client, contextualResources={"webContext": {"isWebEnabled": True}})
     assert sent(simulator)["contextualResources"] == {"webContext": {"isWebEnabled": True}}
