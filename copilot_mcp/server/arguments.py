@@ -1,8 +1,8 @@
 """Raw tool arguments -> a request model: lenient about form, strict about names and values.
 
-Models write `"10"` for 10, a bare string where an object with a `text` is declared, and objects as JSON text. Those
-are read as meant. An unknown name is refused at any depth, with the nearest right one: a misspelt
-`filterExpresion` that was dropped in silence would search everything.
+Models write `"10"` for 10, a bare string where an object with a `text` is declared, one value where a list is, and
+objects as JSON text. Those are read as meant. An unknown name is refused at any depth, with the nearest right one: a
+misspelt `filterExpresion` that was dropped in silence would search everything.
 """
 
 import json
@@ -27,8 +27,8 @@ _PREFIX_CHARACTERS = 3
 _WANTED = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
-def read_arguments(model: type[M], raw: Mapping[str, Any]) -> M:
-    """Validate `raw` as `model`.
+def read_arguments(model: type[M], raw: Mapping[str, Any], *, sends: bool = True) -> M:
+    """Validate `raw` as `model`; `sends` says that the call would have sent something.
 
     Raises:
         ArgumentError: One sentence for each problem, naming the argument and the remedy; no library text, and no
@@ -43,7 +43,8 @@ def read_arguments(model: type[M], raw: Mapping[str, Any]) -> M:
     except ValidationError as error:
         problems += _further(model, error, problems)
     sentences = " ".join(each.sentence for each in problems)
-    raise ArgumentError(sentences, "Nothing was sent. Correct the arguments and call again.") from None
+    remedy = "Correct the arguments and call again."
+    raise ArgumentError(sentences, f"Nothing was sent. {remedy}" if sends else remedy) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def _list(core: Any, value: Any) -> list[Any] | None:
         if isinstance(parsed, list):
             return parsed
         return [value]
-    return [value] if _is_model(core) and isinstance(value, Mapping) else None
+    return [value] if isinstance(value, Mapping) == _is_model(core) else None
 
 
 def _members(model: type[BaseModel], value: Any) -> Mapping[str, Any] | None:

@@ -90,7 +90,7 @@ class BoundTool(SdkTool):
 
         No second try follows a chat turn, whatever became of it.
         """
-        request = read_arguments(self.tool.request, arguments)
+        request = read_arguments(self.tool.request, arguments, sends=self.tool.open_world)
         handle = partial(self.tool.handle, request, self.make_context(_progress(context)))
         since = self.person.successes if self.person is not None else 0
         try:

@@ -2,80 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, Field
 
 from copilot_mcp.errors import ArgumentError
-from copilot_mcp.graph import SourceName
 from copilot_mcp.quoting import code_fence, code_span
 from copilot_mcp.tools._tool import Tool, ToolContext, ToolResult
+from copilot_mcp.tools.filter_request import BuildFilterRequest, FilterCondition
 
 if TYPE_CHECKING:  # the language is imported by the first call: listing the tools does not need it
     from copilot_mcp.kql import Diagnostic, Group, Node, Properties
 
-__all__ = ["TOOL", "BuildFilterRequest", "BuildFilterResult", "FilterDiagnostic", "reported"]
-
-Operator = Literal[
-    "contains",
-    "equals",
-    "notEquals",
-    "startsWith",
-    "lessThan",
-    "atMost",
-    "greaterThan",
-    "atLeast",
-    "between",
-    "hasValue",
-]
-
-
-class _Arguments(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, defer_build=True
-    )
-
-
-class FilterCondition(_Arguments):
-    """One typed condition; several values mean any of them (`notEquals`: none of them)."""
-
-    property: str = Field(min_length=1)
-    operator: Operator
-    values: list[str] = Field(default_factory=list)
-
-
-class ConnectorProperty(_Arguments):
-    """One property of a connection's schema, in Graph's own form; what filters have no use for is read and dropped."""
-
-    name: str = Field(min_length=1)
-    type: str | None = None
-    is_queryable: bool | None = None
-    is_searchable: bool | None = None
-    is_exact_match_required: bool | None = None
-    aliases: list[str] | None = None
-    is_retrievable: bool | None = Field(None, exclude=True)
-    is_refinable: bool | None = Field(None, exclude=True)
-    labels: list[str] | None = Field(None, exclude=True)
-
-
-class BuildFilterRequest(_Arguments):
-    """Typed conditions, or one raw expression to check."""
-
-    data_source: SourceName = Field(description="Where the filter will be used.")
-    all: list[FilterCondition] | None = Field(
-        None,
-        description="Conditions that must all hold. sharePoint, oneDriveBusiness: Author, FileExtension, Filename, "
-        "FileType, InformationProtectionLabelId (id or known name), LastModifiedTime, ModifiedBy, Path (folder URL or "
-        "known name), SiteID, Title; "
-        "externalItem: properties of the connection. Dates YYYY-MM-DD or today-30d; between takes two values.",
-    )
-    any: list[FilterCondition] | None = Field(None, description="Conditions of which at least one must hold.")
-    none: list[FilterCondition] | None = Field(None, description="Conditions of which none may hold.")
-    expression: str | None = Field(None, description="Instead of conditions: a KQL filter to check and explain.")
-    connector_schema: list[ConnectorProperty] | None = Field(
-        None, description="externalItem: the connection's schema properties, to check names and types."
-    )
+__all__ = ["TOOL", "BuildFilterResult", "FilterDiagnostic", "reported"]
 
 
 class FilterDiagnostic(BaseModel):

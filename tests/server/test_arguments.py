@@ -148,7 +148,9 @@ def test_forms_that_models_write_are_read_as_meant(given: dict[str, Any], meant:
             ({"enabled": value}, "`enabled` must be true or false.")
             for value in ("yes", "on", "y", "t", "1", 1, 1.0, 0, [True], "")
         ],
-        ({"names": 5}, "`names` must be a list."),
+        ({"names": {"a": 5}}, "`names` must be a list."),
+        ({"names": 5}, "`names[0]` must be a string."),
+        ({"configuration": {"externalItem": {"connections": 5}}}, "`configuration.externalItem.connections` must be a"),
         ({"names": [5]}, "`names[0]` must be a string."),
         (
             {"configuration": {"externalItem": {"connections": ["A", "B", "C"]}}},

@@ -175,6 +175,57 @@ SCHEMA = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("values", "expression"),
+    [
+        ([2], "priority=2"),
+        (2, "priority=2"),
+        (2.0, "priority=2"),
+        ([2, "3"], "priority=2 OR priority=3"),
+        ("[2, 3]", "priority=2 OR priority=3"),
+        (-12, "priority=-12"),
+        (10**15, "priority=1000000000000000"),
+    ],
+)
+async def test_numbers_are_values(client: Client, values: Any, expression: str) -> None:
+    given = {"property": "priority", "operator": "equals", "values": values}
+    _, result = await build(client, dataSource="externalItem", connectorSchema=SCHEMA, all=[given])
+    assert (result["filterExpression"], result["diagnostics"]) == (expression, [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "expression"),
+    [
+        ("double", [2.5], "worth=2.5"),
+        ("double", [-0.00001, 1e16], "worth=-0.00001 OR worth=10000000000000000"),
+        ("boolean", [True], "worth=true"),
+        ("boolean", False, "worth=false"),
+        ("string", [7, True], 'worth="7" OR worth="true"'),
+    ],
+)
+async def test_a_value_is_written_as_kql_has_it(client: Client, kind: str, values: Any, expression: str) -> None:
+    given = {"property": "worth", "operator": "equals", "values": values}
+    schema = [{"name": "worth", "type": kind, "isQueryable": True}]
+    _, result = await build(client, dataSource="externalItem", connectorSchema=schema, all=[given])
+    assert (result["filterExpression"], result["diagnostics"]) == (expression, [])
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"a": 1}, "`all[0].values` must be a list."),
+        ([{"a": 1}], "`all[0].values[0]` must be a string."),
+        ([[1]], "`all[0].values[0]` must be a string."),
+        ("[1e999]", "`all[0].values[0]` must be a string."),
+    ],
+)
+async def test_what_is_no_value_is_refused_offline(client: Client, values: Any, sentence: str) -> None:
+    given = {"property": "priority", "operator": "equals", "values": values}
+    result = await client.call_tool("build_filter", {"dataSource": "externalItem", "all": [given]})
+    end = " (simulated tenant: not Microsoft 365)"
+    assert result.content[0].text == f"{sentence} Correct the arguments and call again. [invalid_arguments]{end}"
+
+
 async def test_a_connector_schema_checks_names_types_and_aliases(client: Client) -> None:
     given = {"dataSource": "externalItem", "connectorSchema": SCHEMA}
     _, unverified = await build(client, dataSource="externalItem", expression="prio>=3")
