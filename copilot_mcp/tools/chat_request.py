@@ -1,6 +1,6 @@
 """What copilot_chat is asked: Graph's chat body, the conversation, and the turn whose rest is wanted."""
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,6 +20,13 @@ from copilot_mcp.tools.time_zone import checked_zone, local_zone
 __all__ = ["ChatRequest"]
 
 _ALONE = frozenset({"pending_turn", "conversation_id"})
+
+
+def _says_nothing(value: Any) -> bool:
+    """Whether a member holds nothing: an entry of a list is something, `isWebEnabled` false is as good as none."""
+    if isinstance(value, dict):
+        return all(map(_says_nothing, value.values()))
+    return value is None or value is False or value == [] or (isinstance(value, str) and not value.strip())
 
 
 class ChatRequest(GraphBody):
@@ -43,6 +50,20 @@ class ChatRequest(GraphBody):
     pending_turn: str | None = Field(
         None, max_length=100, description="From a result with complete false, alone: waits for the rest of that answer."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empties(cls, given: Any) -> Any:
+        """Models that fill in every member leave most of them empty, which says no more than null.
+
+        An empty question stays, to be refused, unless it stands beside a pendingTurn.
+        """
+        if not isinstance(given, dict):
+            return given
+        said = {name: value for name, value in given.items() if not _says_nothing(value)}
+        if "message" in given and not said.keys() & {"pendingTurn", "pending_turn"}:
+            said["message"] = given["message"]
+        return said
 
     @field_validator("location_hint")
     @classmethod

@@ -51,21 +51,22 @@ async def build_filter(request: BuildFilterRequest, context: ToolContext) -> Bui
         ArgumentError: Neither conditions nor an expression were given, or both.
     """
     typed = bool(request.all or request.any or request.none)
-    if typed == (request.expression is not None):
+    expression = None if typed and not (request.expression or "").strip() else request.expression
+    if typed == (expression is not None):
         both = "Conditions and `expression` exclude each other." if typed else "There is nothing to build or check."
         raise ArgumentError(both, "Give conditions in `all`, `any` or `none`, or one `expression`.")
 
     from copilot_mcp.kql import build, parse
 
     properties = _properties(request, context)
-    if request.expression is None:
+    if expression is None:
         built = build(_group(request), properties, now=context.now(), names=context.names.current())
         found = Findings(built.tree, built.text, built.diagnostics)
         return _result(found, list(built.repairs), properties, context)
-    parsed = parse(request.expression, properties, now=context.now())
+    parsed = parse(expression, properties, now=context.now())
     found = Findings(parsed.tree, parsed.canonical, parsed.diagnostics, parsed.omitted)
     repairs = ["Written in canonical form; the meaning is the same."]
-    changed = parsed.canonical not in (None, request.expression)
+    changed = parsed.canonical not in (None, expression)
     return _result(found, repairs if changed else [], properties, context)
 
 
@@ -88,7 +89,7 @@ def _properties(request: BuildFilterRequest, context: ToolContext) -> "Propertie
     from copilot_mcp.kql import SchemaProperty, properties_for
 
     schema = None
-    if request.connector_schema is not None:
+    if request.connector_schema:
         if request.data_source != "externalItem":
             raise ArgumentError(
                 f"`connectorSchema` does not go with `dataSource` {request.data_source}.",

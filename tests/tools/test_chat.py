@@ -196,7 +196,6 @@ async def test_two_people_get_answers_from_what_they_may_read(connect: Callable[
         ({"conversationID": "x"}, "`conversationID` is not an argument; did you mean `conversationId`?"),
         ({"isWebEnabled": True}, "it belongs at `contextualResources.webContext.isWebEnabled`."),
         ({"conversationId": "a/b"}, "conversationId is not the id of a conversation."),
-        ({"conversationId": ""}, "conversationId is not the id of a conversation."),
     ],
 )
 async def test_bad_arguments_are_refused_before_anything_is_sent(
@@ -206,6 +205,37 @@ async def test_bad_arguments_are_refused_before_anything_is_sent(
     assert sentence in text
     assert facts["kind"] == "invalid_arguments"
     assert turns(simulator) == []
+
+
+EMPTIES: dict[str, Any] = {
+    "conversationId": "",
+    "pendingTurn": " ",
+    "additionalContext": [],
+    "locationHint": {"timeZone": "", "latitude": None},
+    "contextualResources": {"files": [], "webContext": {"isWebEnabled": False}},
+}
+
+
+async def test_empty_members_say_no_more_than_none(client: Client, simulator: Simulator) -> None:
+    await ask(client)
+    plain = sent(simulator)
+    simulator.clear_trace()
+    await ask(client, **EMPTIES)
+    assert sent(simulator) == plain
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"message": ""}, "`message.text` is empty"),
+        ({"message": {"text": ""}}, "`message.text` is empty"),
+        ({"contextualResources": {"files": [""]}}, "`contextualResources.files[0].uri` is"),
+        ({"additionalContext": [{"text": ""}]}, "`additionalContext[0].text` is empty"),
+    ],
+)
+async def test_an_empty_entry_is_refused(client: Client, arguments: dict[str, Any], sentence: str) -> None:
+    text, _ = await refused(client, **EMPTIES | arguments)
+    assert sentence in text
 
 
 async def test_a_conversation_of_somebody_else_is_gone(connect: Callable[..., Any], simulator: Simulator) -> None:

@@ -154,6 +154,17 @@ async def test_bad_arguments_are_refused(client: Client, arguments: dict[str, An
     assert sentence in result.content[0].text
 
 
+async def test_empty_members_say_no_more_than_none(client: Client) -> None:
+    title = condition("Title", "contains", "VPN")
+    plain = await build(client, all=[title])
+    for expression in ("", " "):
+        assert await build(client, all=[title], any=[], none=[], expression=expression, connectorSchema=[]) == plain
+    _, alone = await build(client, expression="", all=[])
+    assert [found["code"] for found in alone["diagnostics"]] == ["EMPTY_FILTER"]
+    _, unverified = await build(client, dataSource="externalItem", expression="prio>=3", connectorSchema=[])
+    assert [found["code"] for found in unverified["diagnostics"]] == ["PROPERTY_UNVERIFIED"]
+
+
 @pytest.mark.parametrize("name", FOUNDING)
 async def test_every_filter_of_the_founding_document_is_read(client: Client, name: str) -> None:
     path = os.environ.get("COPILOT_MCP_EXAMPLES")

@@ -222,7 +222,9 @@ async def test_two_calls_may_wait_for_the_same_rest(sit_down: Any, slow_tenant: 
         ({"message": "hello", "pendingTurn": "p"}, "hold `pendingTurn` and more: it goes alone"),
         ({"additionalContext": ["x"], "pendingTurn": "p"}, "hold `pendingTurn` and more: it goes alone"),
         ({"pendingTurn": "p" * 101}, "`pendingTurn` has 101 characters; at most 100 are allowed."),
-        ({"pendingTurn": ""}, "The rest of this turn is not here"),
+        ({"pendingTurn": ""}, "need `message`, the question; or `pendingTurn` alone"),
+        ({"message": {"text": ""}, "pendingTurn": ""}, "`message.text` is empty"),
+        ({"contextualResources": {"webContext": {"isWebEnabled": True}}, "pendingTurn": "p"}, "it goes alone"),
         ({"pendingTurn": "p"}, "The rest of this turn is not here"),
     ],
 )
@@ -233,6 +235,16 @@ async def test_a_call_asks_or_fetches(
     assert refused.result.is_error
     assert sentence in refused.text
     assert turns(slow_tenant) == []
+
+
+@pytest.mark.parametrize("message", ["", {}, {"text": ""}, None])
+async def test_empty_members_beside_a_pending_turn_say_nothing(sit_down: Any, slow_tenant: Any, message: Any) -> None:
+    desk = await sit_down(call_limit=10)
+    await lasting(slow_tenant, desk, 15)
+    first = (await desk.ask(QUESTION)).data
+    empties = {"conversationId": "", "additionalContext": [], "locationHint": {}, "contextualResources": {"files": []}}
+    rest = await desk.ask(pendingTurn=first["pendingTurn"], message=message, **empties)
+    assert rest.data["complete"] is True
 
 
 async def test_the_conversation_named_beside_a_pending_turn_has_to_be_its_own(sit_down: Any, slow_tenant: Any) -> None:
