@@ -183,7 +183,7 @@ result_options = _all(
         show_default=True,
         envvar="COPILOT_MCP_MAX_TOKENS",
         show_envvar=True,
-        help="Most that a retrieval's result may cost a model, in estimated tokens; 0: no limit. Hosts cut at 25000.",
+        help="What a retrieval's or filter's result may cost, in estimated tokens; 0: no limit. Hosts cut at 25000.",
     ),
     click.option(
         "--text",

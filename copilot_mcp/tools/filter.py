@@ -10,11 +10,14 @@ from copilot_mcp.errors import ArgumentError
 from copilot_mcp.quoting import code_fence, code_span
 from copilot_mcp.tools._tool import Tool, ToolContext, ToolResult
 from copilot_mcp.tools.filter_request import BuildFilterRequest, FilterCondition
+from copilot_mcp.tools.filter_size import within_tokens
 
 if TYPE_CHECKING:  # the language is imported by the first call: listing the tools does not need it
     from copilot_mcp.kql import Diagnostic, Group, Node, Properties
 
 __all__ = ["TOOL", "BuildFilterResult", "FilterDiagnostic", "reported"]
+
+_TOO_LONG = "FILTER_TOO_LONG"
 
 
 class FilterDiagnostic(BaseModel):
@@ -110,21 +113,29 @@ def _group(request: BuildFilterRequest) -> "Group":
 
 
 def _result(found: Findings, repairs: list[str], properties: "Properties", context: ToolContext) -> BuildFilterResult:
+    """One verdict with copilot_retrieve: it refuses a text that is too long, so none is offered here."""
     from copilot_mcp.kql import explain
+    from copilot_mcp.kql.parser import FILTER_LIMIT
 
-    if found.tree is not None and found.text is not None:
-        explanation = explain(found.tree, properties, now=context.now())
-    else:
+    text, diagnostics = found.text, reported(found.diagnostics)
+    others = [each for each in diagnostics if each.code != _TOO_LONG]
+    if found.tree is None or text is None:
         explanation = "Do not send it: Microsoft 365 ignores such a filter and searches everything."
-    if found.omitted:
-        explanation = f"{explanation} {found.omitted} more diagnostics are not listed."
-    return BuildFilterResult(
-        valid=found.text is not None,
-        filter_expression=found.text,
+    elif len(text) > FILTER_LIMIT:
+        message = f"The filter has {len(text):,} characters; at most {FILTER_LIMIT:,} are sent."
+        text, explanation = None, "Too long to be sent: search several times, with a part of the values each."
+        diagnostics = [FilterDiagnostic(code=_TOO_LONG, severity="error", message=message, start=0, end=0), *others]
+    else:
+        explanation = explain(found.tree, properties, now=context.now())
+        diagnostics = others  # what was too long is the spelling that was given, and it is not sent
+    result = BuildFilterResult(
+        valid=text is not None,
+        filter_expression=text,
         explanation=explanation,
-        diagnostics=reported(found.diagnostics),
+        diagnostics=diagnostics,
         repairs=repairs,
     )
+    return within_tokens(result, context.settings.max_tokens, render, found.omitted)
 
 
 def render(result: BuildFilterResult) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,72 @@ async def test_bad_arguments_are_refused(client: Client, arguments: dict[str, An
     result = await client.call_tool("build_filter", {"dataSource": "sharePoint", **arguments})
     assert result.is_error
     assert sentence in result.content[0].text
+
+
+def authors(count: int, name: str = "Person") -> list[dict[str, Any]]:
+    return [condition("Author", "equals", *(f"{name} {number}" for number in range(count)))]
+
+
+async def refusal_of_retrieval(client: Client, expression: str) -> str:
+    asked = {"queryString": "What is new?", "dataSource": "sharePoint", "filterExpression": expression}
+    result = await client.call_tool("copilot_retrieve", asked)
+    return result.content[0].text if result.is_error else ""
+
+
+async def test_what_retrieval_refuses_as_too_long_is_not_offered(client: Client) -> None:
+    for count in (100, 175, 176, 177, 178, 179, 180, 200):
+        joined = " OR ".join(f'Author="Person {number}"' for number in range(count))
+        for given in ({"all": authors(count)}, {"expression": joined}):
+            text, result = await build(client, **given)
+            refused = await refusal_of_retrieval(client, joined)
+            assert result["valid"] is (not refused)
+            assert result["filterExpression"] == (None if refused else joined)
+            if refused:
+                assert "FILTER_TOO_LONG" in refused
+                message = f"The filter has {len(joined):,} characters; at most 4,096 are sent."
+                assert result["diagnostics"] == [
+                    {"code": "FILTER_TOO_LONG", "severity": "error", "message": message, "start": 0, "end": 0}
+                ]
+                assert text.startswith(
+                    "Not valid.\nToo long to be sent: search several times, with a part of the values each.\n"
+                    f"- error FILTER_TOO_LONG: {message}"
+                )
+
+
+async def test_a_text_whose_canonical_form_is_short_enough_is_offered(client: Client) -> None:
+    _, result = await build(client, expression='Title="VPN"' + " " * 5000)
+    assert (result["valid"], result["filterExpression"], result["diagnostics"]) == (True, 'Title="VPN"', [])
+    assert await refusal_of_retrieval(client, result["filterExpression"]) == ""
+
+
+def half_sizes(text: str, result: dict[str, Any]) -> list[int]:
+    return [-(-len(half.encode()) // 3) for half in (text, json.dumps(result, ensure_ascii=False))]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"all": authors(3000)},
+        {"all": [condition("LastModifiedTime", "atLeast", f"day {number}") for number in range(2000)]},
+        {"all": [condition("x" * 50_000, "equals", "y")]},
+        {"all": [condition("Path", "startsWith", f"https://contoso.sharepoint.com/sites/HR{i}") for i in range(999)]},
+        {"all": authors(90, "项目项目项目项目项目项目项目项目")},
+        {"expression": " AND ".join(f"Colour{number}:red" for number in range(190))},
+    ],
+)
+async def test_a_result_stays_under_the_budget_and_counts_what_is_missing(connect: Any, given: dict[str, Any]) -> None:
+    client = await connect(max_tokens=1500)
+    text, result = await build(client, **given)
+    _, whole = await build(await connect(max_tokens=0), **given)
+    assert (result["valid"], result["filterExpression"]) == (whole["valid"], whole["filterExpression"])
+    kept = max(half_sizes("", {"filterExpression": result["filterExpression"]}))
+    assert max(half_sizes(text, result)) <= max(1500, kept + 600)
+    for name in ("diagnostics", "repairs"):
+        before = re.search(rf"(\d+) more {name} are not listed", whole["explanation"])
+        missing = len(whole[name]) - len(result[name]) + (int(before[1]) if before else 0)
+        assert (f"{missing} more {name} are not listed." in result["explanation"]) is (missing > 0)
+        assert bool(result[name]) is bool(whole[name])
+    assert result["explanation"] in text
 
 
 async def test_empty_members_say_no_more_than_none(client: Client) -> None:
