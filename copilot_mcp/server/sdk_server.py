@@ -5,11 +5,12 @@ import re
 from difflib import get_close_matches
 from typing import Any
 
+from mcp import MCPError
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool as SdkTool
 from mcp.server.stdio import stdio_server
-from mcp.types import CallToolResult, InputRequiredResult
+from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult
 
 from copilot_mcp.errors import ArgumentError
 from copilot_mcp.server.bind import refusal_result
@@ -39,6 +40,13 @@ class Server(MCPServer[Any]):
         logger.info("a tool that does not exist was called")
         error = _unknown(name, self._names)
         return refusal_result(str(error), error.details(), simulated=self._simulated)
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """Refuse, as there are none; the SDK would call it an internal error, and log where."""
+        tools = ", ".join(self._names)
+        raise MCPError(INVALID_PARAMS, f"There is no prompt of that name: this server has none. Its tools are {tools}.")
 
     async def run_stdio_async(self) -> None:
         """Serve on standard input and output, as the SDK does; no line is passed over in silence."""

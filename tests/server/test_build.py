@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 from bpe_openai import get_encoding
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.server import MCPServer
 
 from copilot_mcp import __version__
@@ -177,3 +177,16 @@ async def test_a_tool_that_does_not_exist_is_answered_with_those_that_do(
     assert result.is_error
     assert [each.text for each in result.content] == [f"{sentence} [unknown_tool]{mark}"]
     assert (result.meta or {})["copilot-mcp/error"] == {"kind": "unknown_tool"}
+
+
+async def test_a_prompt_that_does_not_exist_is_no_failure_of_ours(era: Any, caplog: pytest.LogCaptureFixture) -> None:
+    settings = Settings()
+    async with Client(build_server(GraphServices(settings), settings), mode=era) as client:
+        with pytest.raises(MCPError) as refused:
+            await client.get_prompt("a-name")
+    assert (refused.value.code, str(refused.value)) == (
+        -32602,
+        "There is no prompt of that name: this server has none. Its tools are copilot_chat, copilot_retrieve, "
+        "build_filter.",
+    )
+    assert [record.getMessage() for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
