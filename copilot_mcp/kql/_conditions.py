@@ -6,7 +6,7 @@ from datetime import datetime
 
 from . import _words as words
 from ._date_repair import meant_time
-from ._dates import canonical_date, is_lasting, is_relative, keyword, relative_period
+from ._dates import KEYWORDS, canonical_date, is_lasting, is_relative, keyword, relative_period
 from ._text_values import check_text
 from ._values import RawValue, is_braced_guid, is_reversed, read_value
 from .diagnostics import Finding, Notes
@@ -157,9 +157,8 @@ class Converter:
         literal = meant_time(value) or self._relative(op, value)
         if literal is None:
             code = "RELATIVE_DATE_UNSUPPORTED" if is_relative(value) else "BAD_DATE"
-            raise BadConditionError(
-                code, "a date is YYYY-MM-DD, YYYY-MM-DDThh:mm:ssZ, one of the date keywords, or like today-30d"
-            )
+            forms = f"YYYY-MM-DD, YYYY-MM-DDThh:mm:ssZ, like today-30d, or one of {', '.join(KEYWORDS)}"
+            raise BadConditionError(code, f"a date is {forms}")
         self._repaired(f"{value} became {literal}")
         return DateValue(literal)
 

@@ -49,7 +49,7 @@ class Names:
         """The nicknames that the property takes, as the end of a sentence; empty where there are none."""
         usable = list(self._for(known))
         more = f" and {len(usable) - _SHOWN} more" if len(usable) > _SHOWN else ""
-        return f"; names set here: {', '.join(usable[:_SHOWN])}{more}" if usable else ""
+        return f"; names known here: {', '.join(usable[:_SHOWN])}{more}" if usable else ""
 
     def as_dict(self) -> dict[str, Any]:
         """By kind, kinds without a nickname left out."""

@@ -24,6 +24,7 @@ __all__ = ["read_arguments"]
 M = TypeVar("M", bound=BaseModel)
 _ABSENT = object()
 _PREFIX_CHARACTERS = 3
+_QUESTIONS = frozenset({"prompt", "question", "query", "input", "content", "q"})
 _WANTED = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
@@ -90,10 +91,15 @@ def _unknown(model: type[BaseModel], fields: Mapping[str, FieldInfo], path: str,
     if near:
         meant = f"{path}{lowered[near[0]]}"
         return _Problem(f"{where} is not an argument; did you mean `{meant}`?", meant)
-    home = _home(model, name, path)
+    home = _home(model, name, path) or (_question(model, fields) if given in _QUESTIONS and not path else "")
     if home:
         return _Problem(f"{where} is not an argument here; it belongs at `{home}`.", home)
     return _Problem(f"{where} is not an argument; known here: {', '.join(fields)}.")
+
+
+def _question(model: type[BaseModel], fields: Mapping[str, FieldInfo]) -> str:
+    """Where the question goes that a model calls by another name."""
+    return "queryString" if "queryString" in fields else _home(model, "text", "")
 
 
 def _home(model: type[BaseModel], name: str, path: str) -> str:

@@ -127,7 +127,7 @@ CASES = [
     ("LEADING_DOT", "FileType:.docx", "without a dot"),
     ("BAD_EXTENSION", 'FileType:"application/pdf"', "bare extension"),
     ("FILETYPE_FRIENDLY_NAME", "FileType:word", "docx"),
-    ("BAD_GUID", "SiteID:HR", "not a name"),
+    ("BAD_GUID", "SiteID:HR", "not a name; typed conditions also take a known name."),
     ("BAD_GUID", f"SiteID:{{{GUID}}}", "without braces"),
     ("NON_HEX_GUID", "SiteID:f71f1f74-bf1f-4e6b-b266-c777ea76e2s8", "past f"),
     ("PATH_NO_SCHEME", 'Path:"/sites/HR/"', "https://"),

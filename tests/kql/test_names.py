@@ -57,9 +57,9 @@ def test_a_nickname_becomes_what_it_stands_for_and_that_is_reported(
 @pytest.mark.parametrize(
     ("condition", "code", "words"),
     [
-        (("Path", "contains", "Legal"), "PATH_NO_SCHEME", "names set here: HR, HR policies."),
-        (("SiteID", "equals", "HR"), "BAD_GUID", "names set here: Legal."),
-        (("InformationProtectionLabelId", "equals", "Public"), "BAD_GUID", "names set here: Top Secret."),
+        (("Path", "contains", "Legal"), "PATH_NO_SCHEME", "names known here: HR, HR policies."),
+        (("SiteID", "equals", "HR"), "BAD_GUID", "names known here: Legal."),
+        (("InformationProtectionLabelId", "equals", "Public"), "BAD_GUID", "names known here: Top Secret."),
         (("ConnectionId", "equals", "Tickets"), "CONNECTION_IN_FILTER", "set there connectionId ContosoIT."),
     ],
 )

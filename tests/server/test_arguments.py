@@ -8,6 +8,8 @@ from pydantic.alias_generators import to_camel
 
 from copilot_mcp.errors import ArgumentError
 from copilot_mcp.server.arguments import read_arguments
+from copilot_mcp.tools.chat_request import ChatRequest
+from copilot_mcp.tools.filter_request import BuildFilterRequest
 from copilot_mcp.tools.retrieve import RetrieveRequest
 
 
@@ -116,6 +118,7 @@ def test_forms_that_models_write_are_read_as_meant(given: dict[str, Any], meant:
         ({"conf": {}}, "`conf` is not an argument; did you mean `configuration`?"),
         ({"co": 1}, "`co` is not an argument; known here: message,"),
         ({"connectionId": "A"}, "it belongs at `configuration.externalItem.connections[].connectionId`."),
+        ({"prompt": "x"}, "`prompt` is not an argument here; it belongs at `queryString`."),
         ({"z\ud83d": 1}, "`z\ufffd` is not an argument; known here: message,"),
         ({"zzz": 1}, "`zzz` is not an argument; known here: message, queryString, dataSource,"),
         ({"message": {"text": "hi", "texxt": "x"}}, "`message.texxt` is not an argument; did you mean `message.text`?"),
@@ -223,3 +226,16 @@ def test_filter_leads_to_the_filter_expression_of_a_retrieval() -> None:
 def test_deep_json_text_is_not_parsed_for_ever() -> None:
     with pytest.raises(ArgumentError):
         read(configuration="[" * 100_000)
+
+
+@pytest.mark.parametrize("name", ["prompt", "query", "question", "input", "content", "Question"])
+def test_a_question_under_another_name_leads_to_the_message(name: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        read_arguments(ChatRequest, {name: "hi"})
+    assert caught.value.message == f"`{name}` is not an argument here; it belongs at `message.text`."
+
+
+def test_a_question_has_no_place_in_a_filter() -> None:
+    with pytest.raises(ArgumentError) as caught:
+        read_arguments(BuildFilterRequest, {"dataSource": "sharePoint", "prompt": "hi"})
+    assert caught.value.message.startswith("`prompt` is not an argument; known here: dataSource, all,")
