@@ -144,10 +144,8 @@ def _any_extension(node: Restriction, types: tuple[str, ...]) -> Node:
 
 def _guid(known: Property, body: str, prefix: bool, span: Span, notes: Notes) -> bool:
     if prefix or not words.GUID.fullmatch(body):
-        message = (
-            f"{known.name} takes a whole GUID without braces, not a name; typed conditions also take a known name."
-        )
-        notes.add("BAD_GUID", span, message)
+        wanted = "a whole GUID without braces, not a name; typed conditions also take a known name"
+        notes.add("BAD_GUID", span, f"{known.name} takes {wanted}.")
         return False
     if not _HEX.fullmatch(body):
         notes.add("NON_HEX_GUID", span, "The GUID holds letters past f, so nothing can match; look the id up.")
