@@ -53,13 +53,11 @@ class ChatRequest(GraphBody):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_empties(cls, given: Any) -> Any:
+    def _without_empties(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Models that fill in every member leave most of them empty, which says no more than null.
 
         An empty question stays, to be refused, unless it stands beside a pendingTurn.
         """
-        if not isinstance(given, dict):
-            return given
         said = {name: value for name, value in given.items() if not _says_nothing(value)}
         if "message" in given and not said.keys() & {"pendingTurn", "pending_turn"}:
             said["message"] = given["message"]
