@@ -113,11 +113,8 @@ def refusal(
         error_class, kind, sentence, hint = _meaning(status, answer, on_conversation, now, reason, wrapped)
     if status == answer.status and 300 <= status < 400:
         sentence = "Microsoft Graph answered with a redirect, which is not followed"
-    shown = "in the answer" if in_stream else str(answer.status)
-    if code:
-        shown += f", {code}"
     error = error_class(
-        f"{sentence} ({shown}).",
+        f"{sentence} ({_shown(answer, code, in_stream)}).",
         hint,
         kind=kind,
         status=200 if in_stream else answer.status,
@@ -131,6 +128,11 @@ def refusal(
         error.who = "user" if kind in _CURED_BY_THE_PERSON else "administrator"
     error.certainty, error.missing_scopes = (reason.certainty, reason.missing) if reason else ("", ())
     return error
+
+
+def _shown(answer: Answer, code: str, in_stream: bool) -> str:
+    where = "in the answer" if in_stream else str(answer.status)
+    return f"{where}, {code}" if code else where
 
 
 def _reason(status: int, code: str, answer: Answer, wrapped: bool, access: Access | None) -> Reason | None:

@@ -7,7 +7,7 @@ silence, and it parses text that looks like JSON before anybody sees it (both tr
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -130,17 +130,23 @@ def bind(
     simulated: bool,
     text: Literal["auto", "full", "line"] = "auto",
     person: SignIn | None = None,
+    most_items: Mapping[str, int] | None = None,
 ) -> BoundTool:
     """Make `tool` callable by MCP clients; `text` is what `halves.shows_both` takes.
 
-    `person` is who can sign in from inside the host, None where nobody can.
+    `person` is who can sign in from inside the host, None where nobody can. `most_items` says how many entries of
+    a list argument the settings allow, so that no model is told of more.
     """
+    parameters = plain_schema(tool.request)
+    for name, most in (most_items or {}).items():
+        if name in parameters["properties"]:
+            parameters["properties"][name]["maxItems"] = most
     return BoundTool(
         fn=tool.handle,
         name=tool.name,
         title=tool.title,
         description=tool.description,
-        parameters=plain_schema(tool.request),
+        parameters=parameters,
         fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=plain_schema(tool.result)),
         is_async=True,
         annotations=ToolAnnotations(

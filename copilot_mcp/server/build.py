@@ -79,15 +79,15 @@ def build_server(
         given = (services.graph, settings, now, monotonic, progress, names)
         return ToolContext(*given, sleep, services.identity, services.turns, services.quota)
 
+    looks: Any = {"simulated": settings.simulated, "text": settings.text}
+    most = {"moreRequests": settings.max_requests - 1}
     server = Server(
         simulated=settings.simulated,
         name="copilot-mcp",
         title="Microsoft 365 Copilot" + (" (simulated tenant)" if settings.simulated else ""),
         version=__version__,
         instructions=INSTRUCTIONS,
-        tools=[
-            bind(tool, make_context, simulated=settings.simulated, text=settings.text, person=person) for tool in TOOLS
-        ],
+        tools=[bind(tool, make_context, person=person, most_items=most, **looks) for tool in TOOLS],
         subscriptions=False,  # the lists never change, so no client need keep a stream open
         cache_hints={
             "tools/list": CacheHint(ttl_ms=_LISTS_LIVE_MS, scope="public"),

@@ -52,6 +52,14 @@ async def test_the_tools_are_as_recorded(
     check_snapshot("tools-list.json", json.dumps(tools, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
 
 
+@pytest.mark.parametrize("most", [1, 3, 20])
+async def test_a_model_is_told_of_as_many_requests_as_the_settings_allow(most: int) -> None:
+    settings = Settings(max_requests=most)
+    async with Client(build_server(GraphServices(settings), settings)) as client:
+        retrieve = (await client.list_tools()).tools[1]
+    assert retrieve.input_schema["properties"]["moreRequests"]["maxItems"] == most - 1
+
+
 async def test_what_a_model_sees_stays_within_its_budget(tools: list[dict[str, Any]]) -> None:
     seen = [{name: tool[name] for name in ("name", "description", "inputSchema")} for tool in tools]
     tokens = len(get_encoding("o200k_base").encode(json.dumps(seen, separators=(",", ":"), ensure_ascii=False)))
