@@ -1,5 +1,6 @@
 """One streamed chat turn: events -> snapshots of the growing answer."""
 
+import math
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import Literal, Self
@@ -14,6 +15,10 @@ from copilot_mcp.graph.growth import Growth
 from copilot_mcp.graph.refusals import refusal, stream_refusal
 from copilot_mcp.graph.stream import Event, StreamReader, read_arrivals
 from copilot_mcp.graph.transport import Clocks, Sent
+
+SETTLED_AFTER_S = 3.0
+"""A stream that says nothing for so long, after an event with all that a last one has, has said everything: growing
+answers come several times a second."""
 
 Ending = Literal["open", "final", "cut", "idle", "time_limit", "too_large"]
 
@@ -57,9 +62,12 @@ class ChatTurn:
         self._arrived: deque[Event] = deque()
         self._growth = Growth()
         self._finality = Finality(prompt)
+        self._settles_at = math.inf
         self._latest: CopilotConversation | None = None
         self._text = ""
+        self._how: Ending = "cut"
         self._broken = False
+        self._over = False
         self._settled = False
 
     @property
@@ -97,27 +105,37 @@ class ChatTurn:
 
     async def _next_event(self) -> Event | None:
         """The next event, None when there is none for whatever reason."""
-        import httpx
-
-        ending: Ending = "cut"
-        nothing: list[Event] = []
-        self._broken = True
-        try:
-            if not self._arrived:
-                with anyio.fail_after(max(0.0, self._deadline - self._clocks.monotonic())):
-                    self._arrived.extend(await anext(self._arrivals, nothing))
-            ending = "too_large" if self._reader.flooded else "cut"
-            self._broken = self._reader.cut
-        except TimeoutError:
-            ending = "time_limit"
-        except httpx.TimeoutException:
-            ending = "idle"
-        except httpx.HTTPError:
-            ending = "cut"
+        if not self._arrived and not self._over:
+            await self._read_on()
         if self._arrived:
             return self._arrived.popleft()
-        self.ending = ending
+        self.ending = self._how
         return None
+
+    async def _read_on(self) -> None:
+        """Wait for what comes next, and note how it ended where nothing does."""
+        import httpx
+
+        nothing: list[Event] = []
+        self._how, self._broken = "cut", True
+        until = min(self._deadline, self._settles_at)
+        try:
+            with anyio.fail_after(max(0.0, until - self._clocks.monotonic())):
+                events = await anext(self._arrivals, nothing)
+        except TimeoutError:
+            self._how = "time_limit" if until == self._deadline else "cut"
+            events = self._reader.close()
+            self._broken = until == self._deadline or self._reader.cut
+            self._over = True
+        except httpx.HTTPError as fault:
+            self._how = "idle" if isinstance(fault, httpx.TimeoutException) else "cut"
+            events = self._reader.close()  # a last line may lack its end alone
+            self._over = True
+        else:
+            self._how = "too_large" if self._reader.flooded else "cut"
+            self._broken = self._reader.cut
+            self._over = not events
+        self._arrived.extend(events)
 
     def _is_page(self) -> bool:
         """Whether a page came instead of a stream. The media type alone is not believed, only where nothing else is."""
@@ -139,6 +157,8 @@ class ChatTurn:
         conversation = CopilotConversation.model_validate(event)
         answer = conversation.answer(self._prompt)
         self._finality.read(conversation, "" if answer is None else answer.text)
+        waits = self._finality.likely or conversation.disengaged
+        self._settles_at = self._clocks.monotonic() + SETTLED_AFTER_S if waits else math.inf
         if answer is None:
             return self._closed_by_filter(conversation)
         grown = self._growth.grown(answer.text) if answer.text else ""
@@ -174,8 +194,8 @@ class ChatTurn:
         """The last snapshot once more, where the end of the stream makes it final or uncovers more of its text."""
         if self._latest is None:
             return None
-        whole_body = not self._reader.is_stream and self._finality.events == 1
-        complete = not self._broken and (self._finality.likely or whole_body)
+        whole_body = not self._reader.is_stream and self._finality.events == 1 and not self._reader.cut
+        complete = whole_body or (not self._broken and self._finality.likely)
         newest = self._newest_text
         if not complete and self._reader.is_stream and newest == self._text:
             return None

@@ -66,6 +66,33 @@ def test_rewritten_snapshots_are_never_strung_together() -> None:
         assert shown(*texts) == texts, seed
 
 
+CHINESE = "根据您的邮件、发布日期定在五月五日、负责人是李雷。预算为五百万、风险有两个。供应商延迟和审批时间。"
+
+
+@pytest.mark.parametrize("tail", ["", " ", "▌", "**", "\n```", "…", " [^1^]", "</Event>"])
+@pytest.mark.parametrize(
+    "whole", [CHINESE * 4, f"iPhone sales are up. {WORDS}. " * 4, "| a | b |\n|:--|--:|\n" + "| c | d |\n" * 20]
+)
+@pytest.mark.parametrize("step", [1, 3, 25])
+def test_snapshots_whose_end_is_not_their_own_are_shown_as_they_come(whole: str, step: int, tail: str) -> None:
+    texts = [whole[:end].rstrip() + tail for end in range(step, len(whole), step)]
+    made = shown(*texts)
+    assert made[-1] == texts[-1]
+    if len(tail) < step or len(tail) < 2:  # else the first few are more tail than text
+        assert made == texts
+
+
+@pytest.mark.parametrize("size", [3, 5, 20, 60, 130])
+def test_increments_of_any_size_are_whole(size: int) -> None:
+    for seed in range(100):
+        pick = random.Random(seed)
+        text = " ".join(
+            pick.choice([word, word.capitalize(), f"{word},", f"{word}.\n\n#"]) for word in WORDS.split() * 10
+        )
+        text = text[pick.randint(0, 200) :]
+        assert shown(*(text[start : start + size] for start in range(0, len(text), size)))[-1] == text, seed
+
+
 def test_increments_give_way_to_a_snapshot_of_all() -> None:
     assert shown("Ines keeps all ", "the keys", "Ines keeps all the keys. So.", "Tom")[1:] == [
         "Ines keeps all the keys",

@@ -15,6 +15,7 @@ from copilot_mcp.errors import (
     ThrottledError,
 )
 from copilot_mcp.graph import ChatBody, ChatSnapshot, GraphClient
+from copilot_mcp.graph.turn import SETTLED_AFTER_S
 
 pytestmark = pytest.mark.anyio
 
@@ -169,20 +170,59 @@ async def test_title_seen_while_the_answer_grew_marks_the_final_event(wire: Any)
     assert (shown(seen), turn.complete) == ([("Ines", False), ("Ines keeps them.", True)], True)
 
 
-@pytest.mark.parametrize("title", [PROMPT, FOLLOW_UP])
-async def test_one_title_for_all_events_leaves_it_to_the_end_of_the_stream(wire: Any, title: str) -> None:
+@pytest.mark.parametrize("title", [PROMPT, FOLLOW_UP, ""])
+async def test_an_echo_after_texts_without_one_ends_the_turn_whatever_its_title(wire: Any, title: str) -> None:
     events = (event("Ines", title=title), event(PROMPT, "Ines keeps them.", turns=1, title=title))
-    seen, turn = await snapshots(wire, Body(*events))
-    expected = [("Ines", False), ("Ines keeps them.", False), ("Ines keeps them.", True)]
-    assert (shown(seen), turn.complete) == (expected, True)
-    seen, turn = await snapshots(wire, Body(*events, httpx.ReadError("reset")))
-    assert (shown(seen), turn.complete) == (expected[:2], False)
+    seen, turn = await snapshots(wire, Body(*events, then_wait=True))
+    assert (shown(seen), turn.complete) == ([("Ines", False), ("Ines keeps them.", True)], True)
 
 
 @pytest.mark.parametrize("then_wait", [True, False])
 async def test_final_event_alone_ends_a_first_turn_at_once(wire: Any, then_wait: bool) -> None:
     seen, turn = await snapshots(wire, Body(FINAL, then_wait=then_wait))
     assert (shown(seen), turn.complete) == ([("Ines keeps them.", True)], True)
+
+
+@pytest.mark.parametrize(
+    "before", [(), (event(title=FOLLOW_UP),), (event(PROMPT, title=FOLLOW_UP),)], ids=["alone", "start", "echo"]
+)
+async def test_final_event_alone_ends_a_later_turn_when_nothing_more_comes(wire: Any, before: Any) -> None:
+    final = event(PROMPT, "Yes.", turns=2, title=FOLLOW_UP)
+    opened = wire.open(lambda _: httpx.Response(200, headers=EVENTS, stream=Body(*before, final, then_wait=True)))
+    async with opened as graph, graph.chat_over_stream("c", TURN) as turn:
+        seen = [await anext(turn)]
+        wire.seconds += SETTLED_AFTER_S
+        seen += [snapshot async for snapshot in turn]
+    assert (shown(seen), turn.complete) == ([("Yes.", False), ("Yes.", True)], True)
+
+
+async def test_the_intermediate_title_before_tells_a_later_turns_final_event(wire: Any) -> None:
+    final = event(PROMPT, "Yes.", turns=2, title=FOLLOW_UP)
+    seen, turn = await snapshots(wire, Body(event(), final, then_wait=True))
+    assert (shown(seen), turn.complete) == ([("Yes.", True)], True)
+
+
+@pytest.mark.parametrize("event_before", [b"", event("Ines")])
+async def test_closed_conversation_is_not_waited_for(wire: Any, event_before: bytes) -> None:
+    closed = event(PROMPT, turns=1, state="disengagedForRai")
+    body = Body(*([event_before] if event_before else []), closed, then_wait=True)
+    opened = wire.open(lambda _: httpx.Response(200, headers=EVENTS, stream=body))
+    async with opened as graph, graph.chat_over_stream("c", TURN) as turn:
+        seen = [await anext(turn)] + ([await anext(turn)] if event_before else [])
+        wire.seconds += SETTLED_AFTER_S
+        seen += [snapshot async for snapshot in turn]
+    assert (seen[-1].conversation.disengaged, turn.complete, turn.ending) == (True, False, "cut")
+
+
+@pytest.mark.parametrize("fault", [httpx.ReadTimeout("idle"), httpx.RemoteProtocolError("peer closed")])
+@pytest.mark.parametrize(
+    "body", [event("Ines") + FINAL.partition(b"\n")[0], FINAL.removeprefix(b"data: ").partition(b"\n")[0]]
+)
+async def test_last_line_without_its_end_is_read_though_the_connection_breaks(
+    wire: Any, body: bytes, fault: Exception
+) -> None:
+    seen, turn = await snapshots(wire, Body(body, fault))
+    assert (shown(seen)[-1], turn.complete) == (("Ines keeps them.", True), True)
 
 
 @pytest.mark.parametrize("behind", [b"", event(), b'data: {"error": {"code": "x"}}\n\n', event("Less")])
@@ -230,11 +270,7 @@ async def test_final_text_is_not_joined_to_increments(wire: Any) -> None:
     pieces = [event(piece, title=FOLLOW_UP) for piece in ("The keys are ", "with ", "Ines")]
     final = event(PROMPT, "The keys: with Ines.", turns=1, title=FOLLOW_UP)
     seen, turn = await snapshots(wire, Body(*pieces, final))
-    assert shown(seen)[2:] == [
-        ("The keys are with Ines", False),
-        ("The keys: with Ines.", False),
-        ("The keys: with Ines.", True),
-    ]
+    assert shown(seen)[2:] == [("The keys are with Ines", False), ("The keys: with Ines.", True)]
     assert turn.complete
 
 
