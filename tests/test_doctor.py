@@ -14,8 +14,9 @@ from click.testing import CliRunner, Result
 
 from copilot_mcp.auth import CLOUDS, Credential, LoopbackTransport, TokenCache, open_http
 from copilot_mcp.cli import app
+from copilot_mcp.cli._doctor_report import lines, report
 from copilot_mcp.cli._services import sign_in_scopes
-from copilot_mcp.cli.doctor import files_read, lines, report
+from copilot_mcp.cli.doctor import files_read
 from copilot_mcp.doctor import Finding, Section, Verdict
 from copilot_mcp.simulator import Simulator, Tenant
 from tests.auth.test_outside_token import token
@@ -108,6 +109,114 @@ def test_each_value_is_shown_with_its_source(run: Run, tmp_path: Path) -> None:
     assert (found["cache"]["verdict"], found["account"]["verdict"]) == ("note", "note")
 
 
+WRONG = {
+    "web": ("nevr", "'nevr' is not one of 'ask', 'never'.", "to ask or never, or leave it out."),
+    "call-limit": ("5m", "'5m' is not a valid integer range.", "to a whole number from 1 to 300, or leave it out."),
+    "transport": ("htp", "'htp' is not one of 'stdio', 'http', 'sse'.", "to stdio, http or sse, or leave it out."),
+    "time-zone": (
+        "Mars",
+        "'Mars' is not an IANA time zone name; write one such as Europe/Berlin.",
+        ", or leave it out.",
+    ),
+    "max-tokens": ("-1", "-1 is not in the range x>=0.", "to 0 or more, or leave it out."),
+    "log-level": ("loud", "'loud' is not one of", "to debug, info, warning or error, or leave it out."),
+    "cache": ("loud", "'loud' is not one of", "to auto, plain or memory, or leave it out."),
+    "documents": ("no/such", "Directory 'no/such' does not exist.", ", or leave it out."),
+    "profile": ("../x", "The profile name (--profile or COPILOT_MCP_PROFILE) is not usable.", "Use 1 to 32 "),
+    "allow-property": ("a:b", "'a:b' is no property name", "Give the name as filters spell it."),
+}
+
+
+@pytest.mark.parametrize("variable", [False, True])
+@pytest.mark.parametrize("name", WRONG)
+def test_a_value_with_which_serve_does_not_start_is_a_problem(run: Run, name: str, variable: bool) -> None:
+    value, what, remedy = WRONG[name]
+    flag, named = f"--{name}", f"COPILOT_MCP_{name.upper().replace('-', '_')}"
+    arguments, variables = ((), {named: value}) if variable else ((flag, value), {})
+    served = CliRunner().invoke(app, ["serve", "--simulate", *arguments], env=variables)
+    result = run("--simulate", "--json", *arguments, **variables)
+    assert served.exit_code in (1, 2)
+    assert (result.exit_code, result.stderr) == (1, "")
+    (found,) = [each for each in findings(result).values() if each["verdict"] == "problem"]
+    source = "environment" if variable else "flag"
+    assert (found["topic"], found["facts"]) == (
+        f"option:{name}",
+        {"value": None, "source": source, "variable": named},
+    )
+    assert what in found["what"]
+    assert (named if variable else flag) in found["what"]
+    assert remedy in found["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "variables"),
+    [
+        ("cloud", {"COPILOT_MCP_CLOUD": "moon"}),
+        ("tenant", {"COPILOT_MCP_TENANT_ID": "SECRETMARK/x"}),
+        ("tenant", {"COPILOT_MCP_TENANT_ID": "consumers"}),
+        ("client-id", {"COPILOT_MCP_CLIENT_ID": "SECRETMARK"}),
+    ],
+)
+@pytest.mark.parametrize("arguments", [("--simulate",), ()])
+def test_a_wrong_account_option_is_a_problem_also_where_a_simulated_one_takes_its_place(
+    run: Run, arguments: tuple[str, ...], topic: str, variables: dict[str, str]
+) -> None:
+    found = findings(run("--json", *arguments, **variables))[topic]
+    assert (found["verdict"], found["facts"]["source"], found["facts"]["value"]) == ("problem", "environment", None)
+    assert found["remedy"]
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_a_problem(run: Run) -> None:
+    found = findings(run("--json", COPILOT_MCP_SIMULATE="maybe"))["option:simulate"]
+    assert found["verdict"] == "problem"
+    assert found["remedy"] == "Set --simulate (or COPILOT_MCP_SIMULATE) to true or false, or leave it out."
+
+
+def test_every_option_of_serve_is_taken_and_shown(run: Run) -> None:
+    given = {"web": "never", "call-limit": "100", "chat": "sync", "transport": "http", "time-zone": "Europe/Berlin"}
+    given |= {"max-tokens": "100", "quota": "refuse", "port": "9999", "text": "full", "max-requests": "2"}
+    result = run("--simulate", "--json", *(word for name, value in given.items() for word in (f"--{name}", value)))
+    assert result.exit_code == 0, result.output
+    shown = {topic.partition(":")[2]: each["facts"] for topic, each in findings(result).items() if "option:" in topic}
+    del shown["simulate"]
+    assert {name: (facts["value"], facts["source"]) for name, facts in shown.items()} == {
+        name: (value, "flag") for name, value in given.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "topic", "sentence"),
+    [
+        (("--as", "megan"), "simulation", "--as needs --simulate or --simulate-url."),
+        (
+            ("--simulate-url", "http://127.0.0.1:9", "--documents", "."),
+            "simulation",
+            "--documents does not go with --simulate-url",
+        ),
+        (("--token-file", "a", "--token-command", "b"), "token", "Tokens come from one place, and --token-file and"),
+        (("--transport", "http", "--host", "0.0.0.0"), "host", "--host 0.0.0.0 is not a loopback address."),
+    ],
+)
+def test_options_that_contradict_each_other_are_a_problem_and_not_the_end(
+    run: Run, arguments: tuple[str, ...], topic: str, sentence: str
+) -> None:
+    found = findings(run("--json", *arguments))
+    assert found[f"option:{topic}"]["verdict"] == "problem"
+    assert sentence in found[f"option:{topic}"]["what"]
+    assert found["python"]["verdict"] == "ok"
+
+
+@pytest.mark.parametrize(("transport", "verdict"), [("stdio", "warning"), ("http", "problem")])
+def test_a_short_secret_is_a_problem_where_the_http_server_is_to_start(run: Run, transport: str, verdict: str) -> None:
+    found = findings(run("--json", "--transport", transport, COPILOT_MCP_SECRET="short"))["secret"]
+    assert found["verdict"] == verdict
+
+
+def test_tenant_common_is_warned_of_once(run: Run) -> None:
+    result = run("--json", "--tenant", "common")
+    assert (findings(result)["tenant"]["verdict"], result.stderr) == ("warning", "")
+
+
 def test_a_settings_file_that_cannot_be_read_is_a_problem(run: Run, tmp_path: Path) -> None:
     settings = tmp_path / "names.toml"
     settings.write_text("[names")
@@ -163,6 +272,7 @@ def test_a_proxy_that_cannot_be_used_is_a_problem_and_not_the_end(run: Run) -> N
 def test_the_simulated_tenant_is_shown_without_a_sign_in(run: Run, tmp_path: Path) -> None:
     result = run("--simulate")
     assert result.exit_code == 0, result.output
+    assert result.stderr == ""  # no address that is dead when it is read
     assert result.stdout.startswith("simulated tenant: not Microsoft 365.\n")
     assert "simulate = yes (from --simulate)." in result.stdout
     assert "graph.copilot-mcp.test answers in " in result.stdout

@@ -1,17 +1,18 @@
 """Where each value of the configuration came from, for `doctor`; nothing secret is among what it gives."""
 
-import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from copilot_mcp.cli._outside import TOKEN_VARIABLE
+from copilot_mcp.cli._setting import Refusal
 from copilot_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from copilot_mcp.auth import Origin
-    from copilot_mcp.doctor import Given
+    from copilot_mcp.doctor import Given, Source
 
 __all__ = ["known_variables", "options_given"]
 
@@ -36,42 +37,40 @@ def known_variables(context: click.Context) -> frozenset[str]:
     return frozenset(found)
 
 
-def options_given(context: click.Context, settings: Settings, origin: "Origin | None") -> "list[Given]":
-    """The options of this command as click decided them, and those of `serve` that only the environment can set."""
-    from copilot_mcp.cli.serve import command as serve
+def options_given(
+    context: click.Context, settings: Settings, origin: "Origin | None", refusals: Mapping[str, Refusal]
+) -> "list[Given]":
+    """The options of this command as click decided them; one that was refused bears why, and not its value."""
     from copilot_mcp.doctor import Given
 
-    ours = {option.name: option for option in context.command.params if option.name not in _NOT_OPTIONS}
-    left_out = _NOT_SIMULATED if settings.simulated else ()
-    found = [_given(context, option, settings, origin) for name, option in ours.items() if name not in left_out]
+    ours = {str(option.name): option for option in context.command.params}
+    left_out = (*_NOT_OPTIONS, *(_NOT_SIMULATED if settings.simulated else ()))
+    found = [
+        _given(context, option, settings, origin, refusals.get(name))
+        for name, option in ours.items()
+        if name in refusals or name not in left_out
+    ]
     if origin is not None and not (context.params.get("token_file") or context.params.get("token_command")):
         found.append(Given("token", "set, and not shown", "environment", TOKEN_VARIABLE))
-    others = [option for option in serve.params if option.name not in ours and option.name not in _NOT_OPTIONS]
-    return found + [_of_serve(option) for option in others]
+    together = {name: refusal for name, refusal in refusals.items() if name not in ours}
+    return found + [Given(name, "", "together", "", each.what, each.remedy) for name, each in together.items()]
 
 
-def _given(context: click.Context, option: click.Parameter, settings: Settings, origin: "Origin | None") -> "Given":
+def _given(
+    context: click.Context, option: click.Parameter, settings: Settings, origin: "Origin | None", why: Refusal | None
+) -> "Given":
     from copilot_mcp.doctor import Given
 
     name, source = str(option.name), context.get_parameter_source(str(option.name))
     variable = str(option.envvar or "")
-    shown = _shown(name, context.params.get(name), origin)
+    place: Source = "flag" if source is ParameterSource.COMMANDLINE else "default"
+    if source is ParameterSource.ENVIRONMENT:
+        place = "environment"
+    if why is not None:
+        return Given(_word(option), "", place, variable, why.what, why.remedy)
     if settings.simulated and name in ("cloud", "tenant", "client_id"):
         return Given(_word(option), str(getattr(settings, name) or ""), "simulated")
-    if source is ParameterSource.ENVIRONMENT:
-        return Given(_word(option), shown, "environment", variable)
-    return Given(_word(option), shown, "flag" if source is ParameterSource.COMMANDLINE else "default", variable)
-
-
-def _of_serve(option: click.Parameter) -> "Given":
-    from copilot_mcp.doctor import Given
-
-    variable = str(option.envvar or "")
-    value = os.environ.get(variable, "") if variable else ""
-    if value:
-        return Given(_word(option), value if value.isprintable() else "unreadable", "environment", variable)
-    default = option.to_info_dict().get("default")
-    return Given(_word(option), "" if default is None else str(default), "default", variable)
+    return Given(_word(option), _shown(name, context.params.get(name), origin), place, variable)
 
 
 def _shown(name: str, value: Any, origin: "Origin | None") -> str:
@@ -83,9 +82,8 @@ def _shown(name: str, value: Any, origin: "Origin | None") -> str:
         return shown_address(str(value))
     if name == "token_command":
         return origin.name if origin is not None else "set"  # its arguments may hold a secret
-    if isinstance(value, tuple):
-        return ", ".join(str(each) for each in value)
-    return "yes" if value is True else str(value)
+    text = "yes" if value is True else ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return text if text.isprintable() else "unreadable"
 
 
 def _word(option: click.Parameter) -> str:

@@ -12,6 +12,7 @@ import click
 
 from copilot_mcp.auth import CLOUDS
 from copilot_mcp.cli._say import say
+from copilot_mcp.cli._setting import refuse, setting
 from copilot_mcp.errors import AuthenticationError, SettingsError
 
 if TYPE_CHECKING:
@@ -31,22 +32,25 @@ F = TypeVar("F", bound=Callable[..., Any])
 def outside_options(function: F) -> F:
     """Adds the options; the command gets `origin`, None where no token comes from outside."""
 
-    @click.option(
+    @setting(
         "--token-command",
         envvar="COPILOT_MCP_TOKEN_COMMAND",
-        show_envvar=True,
         help="Take access tokens from what this program prints (no shell) instead of signing in; kept in memory only.",
     )
-    @click.option(
+    @setting(
         "--token-file",
         type=click.Path(dir_okay=False, path_type=Path),
         envvar="COPILOT_MCP_TOKEN_FILE",
-        show_envvar=True,
         help="Take access tokens from this file instead of signing in. COPILOT_MCP_TOKEN may hold one itself.",
     )
     @functools.wraps(function)
     def wrapper(*args: Any, token_command: str | None, token_file: Path | None, **options: Any) -> Any:
-        return function(*args, origin=chosen_origin(token_command, token_file), **options)
+        try:
+            origin = chosen_origin(token_command, token_file)
+        except SettingsError as error:
+            refuse(click.get_current_context(), "token", error)
+            origin = None
+        return function(*args, origin=origin, **options)
 
     return wrapper  # type: ignore[return-value]  # click's decorators give the same callable back
 

@@ -93,6 +93,8 @@ class StartedTenant:
         self.signs_in = signs_in
         self.private = documents is not None
         """Whether it holds documents of the person's own."""
+        self.announces = True
+        """Whether it says where it is, for people who may look at it while it runs."""
 
     async def open(self) -> "httpx.AsyncBaseTransport":
         """Start the tenant on a free loopback port."""
@@ -111,7 +113,8 @@ class StartedTenant:
         simulator = self._running.enter_context(Simulator(tenant, pace=STREAM_PACE_S, key=key))
         url = simulator.start()
         page = "" if self.private else f"; its page to sign in: {url}/devicelogin"
-        say(f"Simulated tenant at {url} ({len(tenant.documents)} documents){page}")
+        if self.announces:
+            say(f"Simulated tenant at {url} ({len(tenant.documents)} documents){page}")
         return simulator
 
     async def approve(self, attempt: "SignInAttempt") -> None:

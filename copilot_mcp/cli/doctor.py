@@ -2,11 +2,9 @@
 
 import json
 import os
-import shutil
 import sys
-import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -16,24 +14,19 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import click
 
-from copilot_mcp import __version__
 from copilot_mcp.cli._account import how_kept
+from copilot_mcp.cli._doctor_report import lines, report, report_width
 from copilot_mcp.cli._given import known_variables, options_given
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._names import read_names, settings_files
-from copilot_mcp.cli._options import (
-    examined_account_options,
-    filter_options,
-    log_option,
-    settings_from,
-    simulation_options,
-)
-from copilot_mcp.cli._outside import outside_options
+from copilot_mcp.cli._options import settings_from
+from copilot_mcp.cli._serve_options import serve_options
 from copilot_mcp.cli._services import open_credential
-from copilot_mcp.cli._simulated import DEMO_USER, chosen_tenant, simulated_settings
+from copilot_mcp.cli._setting import collect_refusals, refuse
+from copilot_mcp.cli._simulated import DEMO_USER, JoinedTenant, StartedTenant, chosen_tenant, simulated_settings
 from copilot_mcp.cli._surroundings import look_around
 from copilot_mcp.cli.serve import LEAST_SECRET_CHARACTERS
-from copilot_mcp.errors import CopilotMcpError
+from copilot_mcp.errors import CopilotMcpError, SettingsError
 from copilot_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,33 +38,29 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "red"}
-_HEADINGS = {
-    "machine": "This machine",
-    "configuration": "Configuration",
-    "network": "Network",
-    "sign-in": "Sign-in",
-}
-_MARGIN = 11
-_WIDEST = 110
+
+class _Examining(click.Command):
+    """Goes on with what `serve` refuses, since it is what one runs when things are wrong."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        collect_refusals(ctx)
+        return super().parse_args(ctx, args)
 
 
-@click.command("doctor")
+@click.command("doctor", cls=_Examining)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
-@filter_options
-@examined_account_options
-@outside_options
-@simulation_options
-@log_option
+@serve_options
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     as_json: bool,
     settings_file: Path | None,
     origin: "Origin | None",
-    simulate: bool,
-    simulate_url: str | None,
-    documents: Path | None,
+    transport: str,
+    host: str,
+    port: int,
     user: str | None,
-    signed_out: bool,
     log_level: str,
     **decided: Any,
 ) -> None:
@@ -82,23 +71,57 @@ def command(
     prevents the tools from working.
     """
     start_logging(log_level)
-    local = chosen_tenant(
-        simulate=simulate, simulate_url=simulate_url, documents=documents, user=user, signed_out=signed_out
-    )
+    simulation = {name: decided.pop(name) for name in ("simulate", "simulate_url", "documents", "signed_out")}
+    local = _tenant(context, user=user, **simulation)
+    if isinstance(local, StartedTenant):
+        local.announces = False  # it ends with this command
+    _judge_host(context, transport, host)
     settings = settings_from(**decided)
     if local is not None:
         settings = simulated_settings(settings)
-    given = options_given(click.get_current_context(), settings, origin)
+    given = options_given(context, settings, origin, collect_refusals(context))
     files = files_read(settings_file, simulated=local is not None)
     signs_in = (user or DEMO_USER) if local is not None and local.signs_in else None
-    findings = anyio.run(_examined, settings, given, files, local, origin, signs_in)
+    findings = anyio.run(_examined, settings, given, files, local, origin, signs_in, transport != "stdio")
     from copilot_mcp.doctor import Verdict, worst
 
     if as_json:
         click.echo(json.dumps(report(findings, simulated=settings.simulated, now=datetime.now(UTC)), indent=2))
     else:
-        click.echo("\n".join(lines(findings, simulated=settings.simulated, width=_width())))
+        click.echo("\n".join(lines(findings, simulated=settings.simulated, width=report_width())))
     sys.exit(1 if worst(findings) is Verdict.PROBLEM else 0)
+
+
+def _tenant(
+    context: click.Context,
+    *,
+    simulate: bool,
+    simulate_url: str | None,
+    documents: Path | None,
+    user: str | None,
+    signed_out: bool,
+) -> "StartedTenant | JoinedTenant | None":
+    """The simulated tenant; where the options contradict each other, the one that they name first."""
+    try:
+        return chosen_tenant(
+            simulate=simulate, simulate_url=simulate_url, documents=documents, user=user, signed_out=signed_out
+        )
+    except SettingsError as error:
+        refuse(context, "simulation", error)
+    if simulate:
+        return StartedTenant(documents, user or DEMO_USER, signs_in=not signed_out)
+    return JoinedTenant(simulate_url, user or DEMO_USER, signs_in=not signed_out) if simulate_url else None
+
+
+def _judge_host(context: click.Context, transport: str, host: str) -> None:
+    if transport == "stdio":
+        return
+    from copilot_mcp.server.http import bind_loopback
+
+    try:
+        bind_loopback(host, 0).close()  # not the port itself, at which the server may be running
+    except SettingsError as error:
+        refuse(context, "host", error)
 
 
 def files_read(file: Path | None, *, simulated: bool) -> "list[FileRead]":
@@ -124,6 +147,7 @@ async def _examined(
     local: "LocalTenant | None",
     origin: "Origin | None",
     user: str | None,
+    over_http: bool,
 ) -> "list[Finding]":
     from copilot_mcp.auth import open_http
     from copilot_mcp.doctor import Subject, examine
@@ -146,6 +170,7 @@ async def _examined(
             around.browser_comes_back,
             outside=_outside(settings, origin),
             user=user,
+            over_http=over_http,
         )
         return await examine(subject)
 
@@ -175,67 +200,3 @@ def _outside(settings: Settings, origin: "Origin | None") -> "Outside | None":
     from copilot_mcp.doctor import Outside
 
     return Outside(origin.name, OutsideToken(CLOUDS[settings.cloud], origin).facts)
-
-
-def report(findings: "Sequence[Finding]", *, simulated: bool, now: datetime) -> dict[str, Any]:
-    """What a program may rely on: topics, verdicts and facts are stable, sentences are not."""
-    from copilot_mcp.doctor import worst
-
-    return {
-        "version": __version__,
-        "time": now.isoformat(timespec="seconds"),
-        "simulated": simulated,
-        "verdict": worst(findings),
-        "findings": [
-            {
-                "section": each.section,
-                "topic": each.topic,
-                "verdict": each.verdict,
-                "what": each.what,
-                "remedy": each.remedy or None,
-                "facts": dict(each.facts),
-            }
-            for each in findings
-        ],
-    }
-
-
-def lines(findings: "Sequence[Finding]", *, simulated: bool, width: int) -> Iterator[str]:
-    """The report for a person; `width` columns, 0 for lines of any length."""
-    if simulated:
-        yield "simulated tenant: not Microsoft 365."
-    section = None
-    for each in findings:
-        if each.section is not section:
-            section = each.section
-            yield ("" if each is findings[0] and not simulated else "\n") + click.style(_HEADINGS[section], bold=True)
-        verdict = click.style(f"{each.verdict:<{_MARGIN - 3}}", fg=_COLOURS[each.verdict])
-        first, *rest = _wrapped(each.what, width)
-        yield f"  {verdict} {first}"
-        yield from (" " * _MARGIN + line for line in rest)
-        marked = [f"{'> ' if not place else '  '}{line}" for place, line in enumerate(_wrapped(each.remedy, width))]
-        yield from (" " * _MARGIN + line for line in marked if each.remedy)
-    yield "\n" + _summary(findings)
-
-
-def _summary(findings: "Sequence[Finding]") -> str:
-    problems, warnings = (sum(each.verdict == verdict for each in findings) for verdict in ("problem", "warning"))
-    counted = f"{warnings} warning{'s' * (warnings != 1)}"
-    if problems:
-        shown = f"{problems} problem{'s' * (problems != 1)}, {counted}: the tools cannot work until that is put right."
-        return click.style(shown, fg="red", bold=True)
-    if warnings:
-        return click.style(
-            f"No problem, {counted}: nothing was found that prevents the tools from working.", fg="yellow", bold=True
-        )
-    return click.style("Nothing was found that prevents the tools from working.", fg="green", bold=True)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    room = max(20, width - _MARGIN - 2)
-    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) if width else [text]
-
-
-def _width() -> int:
-    """Of the terminal; a pipe or a file gets each finding on one line."""
-    return min(shutil.get_terminal_size().columns, _WIDEST) if sys.stdout.isatty() else 0

@@ -13,16 +13,10 @@ import click
 from copilot_mcp.cli._account import warn_of_plain_file
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._names import names_from
-from copilot_mcp.cli._options import (
-    account_options,
-    filter_options,
-    log_option,
-    result_options,
-    settings_from,
-    simulation_options,
-)
-from copilot_mcp.cli._outside import check_at_start, outside_options
+from copilot_mcp.cli._options import settings_from
+from copilot_mcp.cli._outside import check_at_start
 from copilot_mcp.cli._say import say
+from copilot_mcp.cli._serve_options import serve_options
 from copilot_mcp.cli._services import GraphServices
 from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
 from copilot_mcp.errors import SettingsError
@@ -35,82 +29,15 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-DEFAULT_PORT = 8765
 LEAST_SECRET_CHARACTERS = 32
 
 
 @click.command("serve")
-@click.option(
-    "--transport",
-    type=click.Choice(["stdio", "http", "sse"]),
-    default="stdio",
-    show_default=True,
-    envvar="COPILOT_MCP_TRANSPORT",
-    show_envvar=True,
-    help="stdio, or one HTTP server with Streamable HTTP at /mcp and SSE at /sse (http and sse mean the same).",
-)
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    envvar="COPILOT_MCP_HOST",
-    show_envvar=True,
-    help="Loopback address of the HTTP server; any other is refused.",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=DEFAULT_PORT,
-    show_default=True,
-    envvar="COPILOT_MCP_PORT",
-    show_envvar=True,
-    help="Port of the HTTP server; 0 takes any free one.",
-)
-@click.option(
-    "--chat",
-    type=click.Choice(["stream", "sync"]),
-    default="stream",
-    show_default=True,
-    envvar="COPILOT_MCP_CHAT",
-    show_envvar=True,
-    help="Stream chat answers, or wait for the whole one; never one after the other.",
-)
-@click.option(
-    "--call-limit",
-    type=click.IntRange(1, 300),
-    default=55,
-    show_default=True,
-    envvar="COPILOT_MCP_CALL_LIMIT",
-    show_envvar=True,
-    help="Seconds after which a chat call returns what there is, the rest is fetched by a further call, and a "
-    "retrieval is given up.",
-)
-@click.option(
-    "--web",
-    type=click.Choice(["ask", "never"]),
-    default="ask",
-    show_default=True,
-    envvar="COPILOT_MCP_WEB",
-    show_envvar=True,
-    help="Web search by Copilot: for the turns that ask for it, or never.",
-)
-@click.option(
-    "--time-zone",
-    envvar="COPILOT_MCP_TIME_ZONE",
-    show_envvar=True,
-    help="IANA time zone for chat calls without locationHint; left out: this machine's.",
-)
-@filter_options
-@result_options
-@account_options
-@outside_options
-@simulation_options
-@log_option
+@serve_options
 def command(
     transport: str,
     host: str,
     port: int,
-    time_zone: str | None,
     settings_file: Path | None,
     simulate: bool,
     simulate_url: str | None,
@@ -130,7 +57,7 @@ def command(
         simulate=simulate, simulate_url=simulate_url, documents=documents, user=user, signed_out=signed_out
     )
     names = names_from(settings_file, simulated=local is not None)
-    settings = settings_from(time_zone=checked_time_zone(time_zone), names=names, **decided)
+    settings = settings_from(names=names, **decided)
     if local is not None:
         settings = simulated_settings(settings)
     start_logging(log_level)
@@ -184,22 +111,6 @@ def start_up_secret(*, fictional: bool) -> str | None:
             "Take a longer random one, or unset it to get a new one at each start.",
         )
     return secret
-
-
-def checked_time_zone(name: str | None) -> str | None:
-    """The time zone given, where the database knows it.
-
-    Raises:
-        click.BadParameter: It does not.
-    """
-    if name is None:
-        return None
-    from copilot_mcp.tools.time_zone import checked_zone
-
-    try:
-        return checked_zone(name)
-    except ValueError as error:
-        raise click.BadParameter(f"{name} {error}", param_hint="--time-zone") from None
 
 
 def _serve_http(server: "MCPServer[Any]", services: GraphServices, host: str, port: int, secret: str | None) -> None:

@@ -3,7 +3,7 @@
 Nothing here prompts, signs in, prints or calls Copilot, and no finding holds a secret.
 """
 
-from copilot_mcp.doctor.configuration import FileRead, Given
+from copilot_mcp.doctor.configuration import FileRead, Given, Source
 from copilot_mcp.doctor.examination import Outside, Subject, addresses_of, examine
 from copilot_mcp.doctor.findings import Finding, Section, Verdict, shown_address, worst
 from copilot_mcp.doctor.local_network import proxy_of
@@ -16,6 +16,7 @@ __all__ = [
     "Given",
     "Outside",
     "Section",
+    "Source",
     "Subject",
     "Verdict",
     "Way",

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from copilot_mcp.auth import CLOUDS, is_application_id, is_tenant
+from copilot_mcp.auth import CLOUDS
 from copilot_mcp.doctor.findings import Finding, Section, Verdict
 from copilot_mcp.errors import CopilotMcpError
 
 __all__ = [
     "FileRead",
     "Given",
+    "Source",
     "client_finding",
     "cloud_finding",
     "given_findings",
@@ -23,7 +24,8 @@ __all__ = [
     "value_findings",
 ]
 
-Source = Literal["flag", "environment", "default", "simulated"]
+Source = Literal["flag", "environment", "default", "simulated", "together"]
+"""Where a value came from; `together` is what several options say, and no option by itself."""
 
 _CHECKED = ("cloud", "tenant", "client-id")
 """Options that have a line of their own."""
@@ -41,12 +43,16 @@ class Given:
         name: such as `client-id`, for sentences and programs.
         value: as it may be shown; empty when nothing is set.
         variable: its environment variable, empty when it has none.
+        refusal: why `serve` does not start with it, a sentence; empty when it does. Then there is no value.
+        remedy: what to do about that.
     """
 
     name: str
     value: str
     source: Source
     variable: str = ""
+    refusal: str = ""
+    remedy: str = ""
 
     @property
     def origin(self) -> str:
@@ -66,13 +72,15 @@ class FileRead:
 
 
 def given_findings(given: Sequence[Given]) -> list[Finding]:
-    """A line for each value that somebody set, and one for all defaults together."""
+    """A line for each value that somebody set, or that cannot be; and one for all defaults together."""
     rest = [each for each in given if each.name not in _CHECKED]
     defaults = [each for each in rest if each.source == "default" and each.value]
     findings = [
-        _finding(f"option:{each.name}", Verdict.OK, f"{each.name} = {each.value} ({each.origin}).", given=each)
+        _refused(f"option:{each.name}", each)
+        if each.refusal
+        else _finding(f"option:{each.name}", Verdict.OK, f"{each.name} = {each.value} ({each.origin}).", given=each)
         for each in rest
-        if each.source != "default"
+        if each.refusal or each.source != "default"
     ]
     if defaults:
         shown = ", ".join(f"{each.name} {each.value}" for each in defaults)
@@ -83,11 +91,13 @@ def given_findings(given: Sequence[Given]) -> list[Finding]:
 
 def value_findings(given: Sequence[Given], *, outside: bool) -> list[Finding]:
     """Cloud, tenant and app registration; with a token from outside, the last two are somebody else's matter."""
+    judges = {"cloud": cloud_finding, "tenant": tenant_finding, "client-id": client_finding}
     by_name = {each.name: each for each in given}
-    findings = [cloud_finding(by_name["cloud"])]
-    if outside:
-        return findings
-    return [*findings, tenant_finding(by_name["tenant"]), client_finding(by_name["client-id"])]
+    return [
+        _refused(name, by_name[name]) if by_name[name].refusal else judge(by_name[name])
+        for name, judge in judges.items()
+        if by_name[name].refusal or name == "cloud" or not outside
+    ]
 
 
 def client_finding(given: Given) -> Finding:
@@ -99,10 +109,6 @@ def client_finding(given: Given) -> Finding:
             "the tools without a tenant: `copilot-mcp serve --simulate`."
         )
         return _finding("client-id", Verdict.PROBLEM, what, remedy, given=given)
-    if not is_application_id(given.value):
-        what = f"The client id ({given.origin}) does not have the form of an application id."
-        remedy = "Copy the application (client) id from the app registration's overview; it is not a name or a secret."
-        return _finding("client-id", Verdict.PROBLEM, what, remedy, given=given)
     return _finding("client-id", Verdict.OK, f"App registration {given.value} ({given.origin}).", given=given)
 
 
@@ -113,14 +119,12 @@ def tenant_finding(given: Given) -> Finding:
         what = f"Tenant organizations ({given.origin}): that works with a multi-tenant app registration only."
         remedy = "If a sign-in says that the app is single-tenant, set --tenant (or COPILOT_MCP_TENANT_ID)."
         return _finding("tenant", Verdict.NOTE, what, remedy, given=given)
-    remedy = "Set --tenant (or COPILOT_MCP_TENANT_ID) to your organisation's directory id or a verified domain of it."
-    if name in ("common", "consumers"):
-        verdict = Verdict.PROBLEM if name == "consumers" else Verdict.WARNING
+    if name == "common":
         what = f"Tenant {name} ({given.origin}) admits personal Microsoft accounts, which cannot use the Copilot APIs."
-        return _finding("tenant", verdict, what, remedy, given=given)
-    if not is_tenant(given.value):
-        what = f"The tenant ({given.origin}) is neither a directory id nor a domain."
-        return _finding("tenant", Verdict.PROBLEM, what, remedy, given=given)
+        remedy = (
+            "Set --tenant (or COPILOT_MCP_TENANT_ID) to your organisation's directory id or a verified domain of it."
+        )
+        return _finding("tenant", Verdict.WARNING, what, remedy, given=given)
     return _finding("tenant", Verdict.OK, f"Tenant {given.value} ({given.origin}).", given=given)
 
 
@@ -142,11 +146,15 @@ def cloud_finding(given: Given) -> Finding:
 
 
 def _finding(topic: str, verdict: Verdict, what: str, remedy: str = "", *, given: Given) -> Finding:
-    """A line about one option, with its source and, unless it could be something else than it should, its value."""
-    shape = {"client-id": is_application_id, "tenant": is_tenant}.get(topic)
-    shown = given.value if given.value and (shape is None or shape(given.value)) else None
-    facts = {"value": shown, "source": given.source, "variable": given.variable or None}
+    """A line about one option, with its source and its value."""
+    facts = {"value": given.value or None, "source": given.source, "variable": given.variable or None}
     return Finding(Section.CONFIGURATION, topic, verdict, what, remedy, facts)
+
+
+def _refused(topic: str, given: Given) -> Finding:
+    """A line about what `serve` does not start with; the value, which may be anything, is not among the facts."""
+    what = given.refusal if given.source == "together" else f"{given.name} ({given.origin}): {given.refusal}"
+    return _finding(topic, Verdict.PROBLEM, what, given.remedy, given=given)
 
 
 def settings_file_findings(files: Sequence[FileRead]) -> list[Finding]:
@@ -195,13 +203,14 @@ def host_environment_findings(given: Sequence[Given], environment: Collection[st
     return [Finding(Section.CONFIGURATION, "host-environment", Verdict.NOTE, what, remedy, facts)]
 
 
-def secret_findings(secret: str | None, least: int) -> list[Finding]:
-    """The start-up secret of the HTTP server; only its length is looked at."""
+def secret_findings(secret: str | None, least: int, *, needed: bool = False) -> list[Finding]:
+    """The start-up secret of the HTTP server, `needed` where one is to start; only its length is looked at."""
     if secret is None:
         return []
     if len(secret) >= least:
         what = "COPILOT_MCP_SECRET is set: the HTTP server asks for it."
         return [Finding(Section.CONFIGURATION, "secret", Verdict.OK, what)]
     what = f"COPILOT_MCP_SECRET has fewer than {least} characters, so `serve --transport http` will refuse to start."
+    verdict = Verdict.PROBLEM if needed else Verdict.WARNING
     remedy = "Take a longer random one, or unset it to get a new one at each start."
-    return [Finding(Section.CONFIGURATION, "secret", Verdict.WARNING, what, remedy)]
+    return [Finding(Section.CONFIGURATION, "secret", verdict, what, remedy)]

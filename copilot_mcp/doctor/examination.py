@@ -90,6 +90,7 @@ class Subject:
         browser: whether a browser can come back to this machine.
         outside: the token that takes the place of a sign-in, None where people sign in.
         user: who a simulated tenant signs in by itself.
+        over_http: the server would be an HTTP server.
     """
 
     settings: Settings
@@ -105,6 +106,7 @@ class Subject:
     browser: bool
     outside: Outside | None = None
     user: str | None = None
+    over_http: bool = False
 
 
 async def examine(subject: Subject) -> list[Finding]:
@@ -174,7 +176,7 @@ async def _configuration(subject: Subject) -> list[Finding]:
         *value_findings(subject.given, outside=subject.outside is not None),
         *given_findings(subject.given),
         *settings_file_findings(subject.files),
-        *secret_findings(subject.environment.get("COPILOT_MCP_SECRET"), subject.least_secret),
+        *secret_findings(subject.environment.get("COPILOT_MCP_SECRET"), subject.least_secret, needed=subject.over_http),
         *unknown_variable_findings(list(subject.environment), subject.known_variables),
         *from_outside,
     ]
