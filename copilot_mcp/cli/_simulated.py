@@ -75,6 +75,11 @@ def load_tenant(documents: Path | None) -> "Tenant":
     if documents is None:
         return load_company()
     tenant = load_folder(str(documents))
+    if not tenant.documents and tenant.left_out:
+        raise SettingsError(
+            f"--documents {documents} holds no file that can be loaded. {tenant.left_out_sentence}",
+            "Name a folder of Markdown, text or HTML files in UTF-8, none larger than 4 MiB.",
+        )
     if not tenant.documents:
         raise SettingsError(
             f"--documents {documents} holds no Markdown, text or HTML file.", "Name a folder that does."
@@ -88,6 +93,7 @@ class StartedTenant:
     def __init__(self, documents: Path | None, user: str, *, signs_in: bool) -> None:
         self._documents = documents
         self._user = user
+        self._tenant: Tenant | None = None
         self._simulator: Simulator | None = None
         self._running = ExitStack()
         self.signs_in = signs_in
@@ -95,6 +101,18 @@ class StartedTenant:
         """Whether it holds documents of the person's own."""
         self.announces = True
         """Whether it says where it is, for people who may look at it while it runs."""
+
+    def load(self) -> "Tenant":
+        """Read what it holds, once; says which files were left out.
+
+        Raises:
+            SettingsError: The folder holds nothing that can be searched.
+        """
+        if self._tenant is None:
+            self._tenant = load_tenant(self._documents)
+            if self._tenant.left_out:
+                say(self._tenant.left_out_sentence)
+        return self._tenant
 
     async def open(self) -> "httpx.AsyncBaseTransport":
         """Start the tenant on a free loopback port."""
@@ -106,7 +124,7 @@ class StartedTenant:
     def _started(self) -> "Simulator":
         from copilot_mcp.simulator import Simulator
 
-        tenant = load_tenant(self._documents)
+        tenant = self.load()
         _check_user(self._user, [user.key for user in tenant.users])
         # A key that nobody is told: with the person's own documents inside, only this process may approve.
         key = token_urlsafe() if self.private else None

@@ -18,7 +18,7 @@ from copilot_mcp.cli._outside import check_at_start
 from copilot_mcp.cli._say import say
 from copilot_mcp.cli._serve_options import serve_options
 from copilot_mcp.cli._services import GraphServices
-from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
+from copilot_mcp.cli._simulated import StartedTenant, chosen_tenant, simulated_settings
 from copilot_mcp.errors import SettingsError
 from copilot_mcp.settings import Settings
 
@@ -61,6 +61,8 @@ def command(
     if local is not None:
         settings = simulated_settings(settings)
     start_logging(log_level)
+    if isinstance(local, StartedTenant) and documents is not None:
+        local.load()  # says at once what is wrong with the folder
     _say_at_start(settings, origin)
     services = GraphServices(settings, local, origin=origin)
     server = _built(services, settings)

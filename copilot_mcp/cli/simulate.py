@@ -71,6 +71,8 @@ def command(port: int, documents: Path | None, faults: tuple[str, ...], hourly_l
         except OSError as error:
             raise click.ClickException(f"Port {port} cannot be used: {error}. Choose another with --port.") from None
         click.echo(f"Simulated tenant at {url}: {len(tenant.documents)} documents. {tenant.about}")
+        if tenant.left_out:
+            click.echo(tenant.left_out_sentence)
         page = f"{url}/devicelogin" + (f"?key={key}" if key else "")
         click.echo(f"Graph: {url}/v1.0 and {url}/beta. Sign-in: {url}/organizations/v2.0, page {page}")
         for fault in simulator.faults.waiting:

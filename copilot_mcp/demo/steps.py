@@ -34,11 +34,12 @@ def introduce(screen: Screen, tenant: Tenant, url: str) -> None:
     """Say what was started, and that it is not Microsoft's."""
     screen.say(tenant.about)
     screen.say(
-        f"{len(tenant.documents)} documents, {len(tenant.sites)} sites, {len(tenant.connections)} connectors; "
+        f"{_counted(tenant.documents, 'document')}, {_counted(tenant.sites, 'site')}, "
+        f"{_counted(tenant.connections, 'connector')}; "
         f"people: {', '.join(user.name for user in tenant.users)}. Simulated Entra and Graph at {url}"
     )
-    if tenant.skipped:
-        screen.say(f"Files left out: {tenant.skipped} (too large or too many, not to be read, or not UTF-8).")
+    if tenant.left_out:
+        screen.say(tenant.left_out_sentence)
 
 
 async def list_tools(screen: Screen, host: Host) -> None:
@@ -217,7 +218,11 @@ def _urls(hits: list[dict[str, Any]]) -> list[str]:
 
 
 def _hits(hits: Sized) -> str:
-    return f"{len(hits)} hit{'' if len(hits) == 1 else 's'}"
+    return _counted(hits, "hit")
+
+
+def _counted(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 def farewell(screen: Screen, seconds: float) -> None:

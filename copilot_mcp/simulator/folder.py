@@ -8,7 +8,6 @@ trimming can be seen on a folder that knows no rights.
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from os import PathLike
@@ -17,7 +16,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from copilot_mcp.simulator.addresses import Parts, folded, safe_segments
 from copilot_mcp.simulator.front_matter import FrontMatter, parse_instant, split_front_matter
-from copilot_mcp.simulator.tenant import EVERYONE, Document, Label, Site, Tenant, User
+from copilot_mcp.simulator.tenant import EVERYONE, Document, Label, LeftOut, Site, Tenant, User
 
 __all__ = ["load_folder"]
 
@@ -53,16 +52,42 @@ _LABELS = (
 )
 
 
-@dataclass(slots=True)
+_SHOWN_NAMES = 3
+_TOO_LARGE = f"larger than {MAX_FILE_BYTES // 1024**2} MiB"
+_NOT_UTF_8 = "not UTF-8"
+_ODD_NAME = "with a name that is not UTF-8"
+_UNREADABLE = "not to be read"
+
+
 class _Tally:
-    skipped: int = 0
+    """What was left out, by reason; a name is told as the path below the folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._found: dict[str, list[str]] = {}
+
+    def leave_out(self, file: Path, reason: str) -> None:
+        self._found.setdefault(reason, []).append(str(file.relative_to(self._root)))
+
+    def cannot_list(self, error: OSError) -> None:
+        self.leave_out(Path(os.fsdecode(error.filename)), _UNREADABLE)
+
+    def told(self) -> tuple[LeftOut, ...]:
+        return tuple(
+            LeftOut(reason, len(names), tuple(map(_printable, names[:_SHOWN_NAMES])))
+            for reason, names in self._found.items()
+        )
+
+
+def _printable(name: str) -> str:
+    return "".join(one if one.isprintable() else "\ufffd" for one in name)
 
 
 def load_folder(path: str | PathLike[str], *, max_files: int = MAX_FILES) -> Tenant:
     """Read every Markdown, text and HTML file below `path`.
 
-    Hidden files and folders are left out. Files that are not UTF-8 in text or name, are larger than 4 MiB, are no
-    regular files or cannot be read are left out and counted in `Tenant.skipped`, as are all beyond `max_files`. Links
+    Hidden files and folders are passed over. Files that are not UTF-8 in text or name, are larger than 4 MiB, are no
+    regular files or cannot be read are left out and told in `Tenant.left_out`, as are all beyond `max_files`. Links
     that lead outside the folder are not followed.
 
     Raises:
@@ -71,7 +96,7 @@ def load_folder(path: str | PathLike[str], *, max_files: int = MAX_FILES) -> Ten
     root = Path(path).resolve(strict=True)
     if not root.is_dir():
         raise NotADirectoryError(f"{root} is not a folder")
-    tally = _Tally()
+    tally = _Tally(root)
     found = [(file, text) for file in _files(root, tally, max_files) if (text := _read(file, root, tally)) is not None]
     tops = sorted({file.relative_to(root).parts[0] for file, _ in found if len(file.relative_to(root).parts) > 1})
     segments = safe_segments([file.relative_to(root).parts for file, _ in found])
@@ -88,7 +113,7 @@ def load_folder(path: str | PathLike[str], *, max_files: int = MAX_FILES) -> Ten
         sites=tuple(sites.values()),
         labels=_LABELS,
         fiction=False,
-        skipped=tally.skipped,
+        left_out=tally.told(),
     )
 
 
@@ -100,7 +125,7 @@ def _about(name: str, tops: list[str]) -> str:
 def _files(root: Path, tally: _Tally, max_files: int) -> Iterator[Path]:
     """Readable candidates in a stable order. `os.walk` does not enter linked folders."""
     count = 0
-    for folder, names, files in os.walk(root):
+    for folder, names, files in os.walk(root, onerror=tally.cannot_list):
         names[:] = sorted(name for name in names if not name.startswith("."))
         for name in sorted(files):
             file = Path(folder) / name
@@ -110,7 +135,7 @@ def _files(root: Path, tally: _Tally, max_files: int) -> Iterator[Path]:
                 continue
             count += 1
             if count > max_files:
-                tally.skipped += 1
+                tally.leave_out(file, f"beyond the first {max_files:,}")
                 continue
             yield file
 
@@ -123,14 +148,20 @@ def _leads_out(file: Path, root: Path) -> bool:
 
 
 def _read(file: Path, root: Path, tally: _Tally) -> str | None:
+    reason = _UNREADABLE
     try:
-        str(file.relative_to(root)).encode()
         # a pipe would keep its reader waiting for ever
-        if file.is_file() and file.stat().st_size <= MAX_FILE_BYTES:
-            return file.read_bytes().decode("utf-8")
-    except (OSError, UnicodeError):
+        if file.is_file():
+            reason = _ODD_NAME
+            str(file.relative_to(root)).encode()
+            reason = _TOO_LARGE if file.stat().st_size > MAX_FILE_BYTES else _NOT_UTF_8
+            if reason is _NOT_UTF_8:
+                return file.read_bytes().decode("utf-8")
+    except UnicodeError:
         pass
-    tally.skipped += 1
+    except OSError:
+        reason = _UNREADABLE
+    tally.leave_out(file, reason)
     return None
 
 

@@ -97,8 +97,21 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Files that could not be loaded for one reason; `names` are some of them."""
+
+    reason: str
+    count: int
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        more = ", …" if self.count > len(self.names) else ""
+        return f"{self.count} {self.reason} ({', '.join(self.names)}{more})"
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
-    """Everything one simulated tenant holds. `skipped` counts the files that could not be loaded."""
+    """Everything one simulated tenant holds, and what of its folder it does not."""
 
     name: str
     about: str
@@ -108,7 +121,22 @@ class Tenant:
     labels: tuple[Label, ...] = ()
     connections: tuple[Connection, ...] = ()
     fiction: bool = True
-    skipped: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def skipped(self) -> int:
+        """How many files could not be loaded."""
+        return sum(each.count for each in self.left_out)
+
+    @property
+    def left_out_sentence(self) -> str:
+        """Which files could not be loaded, and why; empty where all could."""
+        reasons = "; ".join(str(each) for each in self.left_out)
+        return (
+            f"Files left out: {self.skipped}, of which {reasons}."
+            if len(self.left_out) > 1
+            else (f"Files left out: {reasons}." if reasons else "")
+        )
 
     def user(self, who: str) -> User | None:
         """Find a person by key, user name or object id, without regard to case."""

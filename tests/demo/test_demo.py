@@ -73,7 +73,7 @@ def test_a_folder_of_documents_with_a_question_and_a_trace(tmp_path: Path) -> No
     assert result.exit_code == 0, result.output
     assert headings(result.stdout) == STEPS
     assert "3 documents, 2 sites" in " ".join(result.stdout.split())
-    assert "Files left out: 1 (too large or too many, not to be read, or not UTF-8)." in " ".join(result.stdout.split())
+    assert "Files left out: 1 not UTF-8 (odd.md)." in " ".join(result.stdout.split())
     assert '"path": "/v1.0/copilot/retrieval"' in result.stdout
     for secret in ("Bearer", "access_token", "refresh_token", "device_code", "eyJ"):
         assert secret not in result.stdout
@@ -94,6 +94,7 @@ def test_a_step_that_fails_ends_with_1_and_a_sentence(
     result = demo(*([question] if question else []), "--documents", str(tmp_path))
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
+    assert words is None or "   1 document, 1 site, 0 connectors; people: " in result.stdout
     assert words is None or 'The demo stopped at "2. Sign in by device code".' in result.stderr
     assert sentence in " ".join(result.stderr.split())
     assert "Traceback" not in result.output

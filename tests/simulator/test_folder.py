@@ -9,6 +9,7 @@ import pytest
 
 from copilot_mcp.simulator import Simulator, load_folder
 from copilot_mcp.simulator.folder import MAX_FILE_BYTES
+from copilot_mcp.simulator.tenant import LeftOut
 
 PAGE = """<!DOCTYPE html><html><head><title>Badge
  rules</title><style>p{}</style></head><body><nav>skip</nav>
@@ -87,6 +88,35 @@ def test_links_out_of_the_folder_are_not_followed(folder: Path, tmp_path_factory
     names = {each.filename for each in load_folder(str(folder)).documents}
 
     assert names == {"readme.md", "badge.html", "leave 1.md", "plan.txt", "inside.md"}
+
+
+def test_what_is_left_out_is_told_with_its_reason_and_up_to_three_names(folder: Path) -> None:
+    for number in range(4):
+        (folder / f"latin{number}.txt").write_bytes(b"caf\xe9")
+    (folder / "a\x1bb.md").symlink_to(folder / "nothing.md")
+
+    tenant = load_folder(folder)
+
+    secret = os.path.join("Secret", "broken.md")
+    assert tenant.left_out == (
+        LeftOut("not to be read", 1, ("a\ufffdb.md",)),
+        LeftOut("not UTF-8", 5, ("latin0.txt", "latin1.txt", "latin2.txt")),
+        LeftOut("larger than 4 MiB", 1, (secret.replace("broken", "huge"),)),
+    )
+    assert tenant.left_out_sentence == (
+        "Files left out: 7, of which 1 not to be read (a\ufffdb.md); 5 not UTF-8 (latin0.txt, latin1.txt, latin2.txt, "
+        f"…); 1 larger than 4 MiB ({secret.replace('broken', 'huge')})."
+    )
+    assert load_folder(folder, max_files=0).left_out_sentence.startswith("Files left out: 11 beyond the first 0 (a")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this person may list every folder")
+def test_a_folder_that_cannot_be_listed_is_told(folder: Path) -> None:
+    (folder / "HR").chmod(0)
+    try:
+        assert LeftOut("not to be read", 1, ("HR",)) in load_folder(folder).left_out
+    finally:
+        (folder / "HR").chmod(0o755)
 
 
 def test_an_unreadable_file_is_counted(folder: Path) -> None:
