@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -247,7 +248,8 @@ class Entra:
             raise fault_error(fault.kind, fault.host, fault.retry_after, fault.oauth, asked) from None
         except Exception as error:
             # MSAL fails in many ways on an answer it did not expect; the exception may hold that answer.
-            logger.warning("The sign-in library failed on an answer (%s).", type(error).__name__)
+            if not isinstance(error, CancelledError):  # of the request, by whoever waited for it
+                logger.warning("The sign-in library failed on an answer (%s).", type(error).__name__)
             if self._adapter is not None and self._adapter.skew_minutes:
                 raise clock_skew(self._adapter.skew_minutes) from None
             raise unreadable("the sign-in library failed on it") from None

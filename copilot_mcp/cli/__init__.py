@@ -5,13 +5,15 @@ Each command is a module of this package, imported when it is asked for, so that
 
 import errno
 import importlib
+import io
 import os
 import sys
 from typing import Any
 
 import click
 
-from copilot_mcp.cli._errors import print_error, wants_json
+from copilot_mcp.cli._errors import INTERRUPTED, print_error, wants_json
+from copilot_mcp.cli._terminal import is_terminal, refuses_colour
 from copilot_mcp.errors import CopilotMcpError
 
 __all__ = ["app", "main"]
@@ -20,7 +22,7 @@ COMMANDS = ("demo", "serve", "simulate", "login", "status", "logout", "doctor", 
 
 
 _AS_JSON = "copilot_mcp.as_json"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 class _Commands(click.Group):
@@ -44,8 +46,14 @@ class _Commands(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        if refuses_colour():
+            ctx.color = False
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if is_terminal(sys.stderr):
+                click.echo(err=True)  # behind the ^C
+            ctx.exit(INTERRUPTED)
         except (CopilotMcpError, click.ClickException) as error:
             if ctx.meta[_AS_JSON]:
                 ctx.exit(print_error(error))
@@ -65,11 +73,25 @@ def app() -> None:
 
 def main() -> None:
     """The entry point of the `copilot-mcp` script."""
+    closed = sys.stdout is None  # a program started with `>&-`
+    if closed and sys.argv[1:2] != ["serve"]:  # which says of its own what it needs
+        _open_unwritable()
     try:
         app(prog_name="copilot-mcp")
     except OSError as error:
         if error.filename is not None or error.errno not in _FULL:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would try once more at its end
-        print(f"Error: The output cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201 - no click left
+        if sys.stderr is not None:
+            why = "standard output is closed" if closed else error.strerror
+            print(f"Error: The output cannot be written: {why}.", file=sys.stderr)  # noqa: T201 - no click left
         sys.exit(1)
+
+
+def _open_unwritable() -> None:
+    """Let writing to standard output fail: without a stream `click.echo` would keep still about what it cannot say."""
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    if nowhere != 1:
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)), encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from copilot_mcp import __version__
+from copilot_mcp.cli._terminal import is_terminal
 
 if TYPE_CHECKING:
     from copilot_mcp.doctor import Finding
@@ -88,4 +89,4 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 def report_width() -> int:
     """Of the terminal; a pipe or a file gets each finding on one line."""
-    return min(shutil.get_terminal_size().columns, _WIDEST) if sys.stdout.isatty() else 0
+    return min(shutil.get_terminal_size().columns, _WIDEST) if is_terminal(sys.stdout) else 0

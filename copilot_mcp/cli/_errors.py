@@ -8,7 +8,10 @@ import click
 
 from copilot_mcp.errors import CopilotMcpError
 
-__all__ = ["error_facts", "print_error", "wants_json"]
+__all__ = ["INTERRUPTED", "error_facts", "print_error", "wants_json"]
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells know it."""
 
 
 def wants_json(arguments: Sequence[str]) -> bool:

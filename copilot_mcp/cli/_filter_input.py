@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from copilot_mcp.cli._terminal import is_terminal
 from copilot_mcp.errors import SettingsError
 from copilot_mcp.kql import Condition, Group, SchemaProperty
 
@@ -34,8 +35,7 @@ def expressions(given: str | None, file: Path | None) -> Iterator[tuple[int | No
             raise SettingsError("An expression and --file exclude each other.", "Give one of them.")
         yield None, whole_text(given, "The expression")
         return
-    # A program started without standard input has None for it.
-    if given is None and file is None and (sys.stdin is None or sys.stdin.isatty()):
+    if given is None and file is None and (sys.stdin is None or is_terminal(sys.stdin)):
         raise SettingsError(
             "There is no filter to read.", "Give one as an argument (in quotes), or --file FILE, or pipe some in."
         )

@@ -1,6 +1,5 @@
 """`copilot-mcp demo`: the main job, shown."""
 
-import os
 import sys
 from pathlib import Path
 from shutil import get_terminal_size
@@ -11,7 +10,9 @@ import click
 
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import documents_option, log_option
+from copilot_mcp.cli._running import run_to_end
 from copilot_mcp.cli._simulated import load_tenant
+from copilot_mcp.cli._terminal import is_terminal
 from copilot_mcp.errors import CopilotMcpError
 
 if TYPE_CHECKING:
@@ -40,11 +41,20 @@ def command(question: str | None, documents: Path | None, trace: bool, log_level
 
     start_logging(log_level)
     tenant = load_tenant(documents)
-    terminal = sys.stdout.isatty()
-    colour = terminal and not os.environ.get("NO_COLOR")
-    screen = Screen(click.echo, colour=colour, width=line_width(get_terminal_size().columns if terminal else None))
-
+    columns = get_terminal_size().columns if is_terminal(sys.stdout) else None
+    screen = Screen(_write, colour=True, width=line_width(columns))
     show(screen, tenant, question, built_in=documents is None, trace=trace)
+
+
+class _OutputError(Exception):
+    """The output could not be written, which is no fault of the step; its cause says why."""
+
+
+def _write(line: str) -> None:
+    try:
+        click.echo(line)  # which takes the colour out where there is to be none
+    except OSError as error:
+        raise _OutputError from error
 
 
 def show(
@@ -53,6 +63,7 @@ def show(
     """Run the demo to its end.
 
     Raises:
+        OSError: The output cannot be written.
         click.ClickException: A step failed, or `limit_s` seconds were not enough; the text names the step.
     """
     from copilot_mcp.demo import run_demo
@@ -62,7 +73,9 @@ def show(
             await run_demo(screen, tenant, question, built_in=built_in, trace=trace)
 
     try:
-        anyio.run(run)
+        run_to_end(run)
+    except* _OutputError as group:
+        raise _cause(group) from None
     except* CopilotMcpError as group:
         raise click.ClickException(f'The demo stopped at "{screen.heading}". {_first(group)}') from None
     except* (TimeoutError, OSError) as group:
@@ -73,6 +86,11 @@ def show(
 def line_width(columns: int | None) -> int:
     """How wide the lines are on a terminal of so many columns; None where there is no terminal."""
     return _WIDTH if columns is None else max(_LEAST_WIDTH, min(_WIDTH, columns))
+
+
+def _cause(error: BaseException) -> BaseException:
+    found = _first(error)
+    return found.__cause__ or found
 
 
 def _first(error: BaseException) -> BaseException:

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import click
 
 from copilot_mcp.cli._account import how_kept
@@ -20,6 +19,7 @@ from copilot_mcp.cli._given import known_variables, options_given
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._names import read_names, settings_files
 from copilot_mcp.cli._options import settings_from
+from copilot_mcp.cli._running import run_to_end
 from copilot_mcp.cli._serve_options import serve_options
 from copilot_mcp.cli._services import open_credential
 from copilot_mcp.cli._setting import collect_refusals, refuse
@@ -82,7 +82,7 @@ def command(
     given = options_given(context, settings, origin, collect_refusals(context))
     files = files_read(settings_file, simulated=local is not None)
     signs_in = (user or DEMO_USER) if local is not None and local.signs_in else None
-    findings = anyio.run(_examined, settings, given, files, local, origin, signs_in, transport != "stdio")
+    findings = run_to_end(_examined, settings, given, files, local, origin, signs_in, transport != "stdio")
     from copilot_mcp.doctor import Verdict, worst
 
     if as_json:

@@ -13,12 +13,16 @@ import anyio
 import click
 
 from copilot_mcp.cli._account import missing_scope_lines, require_client_id, require_keeping, where_kept
+from copilot_mcp.cli._errors import INTERRUPTED
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import account_options, log_option, settings_from
 from copilot_mcp.cli._person import announce
+from copilot_mcp.cli._running import run_to_end
+from copilot_mcp.cli._say import say
 from copilot_mcp.cli._services import LocalTenant, open_credential, sign_in_scopes
 from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
 from copilot_mcp.cli._surroundings import Surroundings, look_around
+from copilot_mcp.cli._terminal import is_dumb, is_terminal
 from copilot_mcp.cli._waiting import keep_company, spoken
 from copilot_mcp.errors import AuthenticationError, AuthenticationRequiredError, CopilotMcpError, SettingsError
 from copilot_mcp.settings import Settings
@@ -87,9 +91,11 @@ def command(
         require_keeping(settings)
     login = Login(scopes_of(tools), method, opens, look_around())
     try:
-        anyio.run(_login, settings, joined, login, replace_account)
+        run_to_end(_login, settings, joined, login, replace_account)
     except KeyboardInterrupt:
-        raise click.ClickException("Cancelled; nobody was signed in.") from None
+        behind = "\n" if is_terminal(sys.stderr) else ""  # the ^C
+        say(f"{behind}Cancelled; nobody was signed in.")
+        sys.exit(INTERRUPTED)
 
 
 def scopes_of(tools: tuple[str, ...]) -> tuple[str, ...]:
@@ -168,20 +174,22 @@ class Login:
         announce(attempt)
         click.echo(f"Read aloud, the code is: {spoken(attempt.user_code)}.", err=True)
         await self._open(attempt.verification_uri)
-        rewrite = _rewrite if sys.stderr.isatty() else None
-        async with anyio.create_task_group() as tasks:
-            company = partial(
-                keep_company,
-                now=_now,
-                say=partial(click.echo, err=True),
-                rewrite=rewrite,
-                otherwise=self._around.without_device_codes,
-            )
-            tasks.start_soon(company, attempt.expires_at)
-            outcome = await _outcome(credential.finish_sign_in(attempt))
-            tasks.cancel_scope.cancel()
-        if rewrite is not None:
-            rewrite("")
+        rewrite = _rewrite if is_terminal(sys.stderr) and not is_dumb() else None
+        try:
+            async with anyio.create_task_group() as tasks:
+                company = partial(
+                    keep_company,
+                    now=_now,
+                    say=partial(click.echo, err=True),
+                    rewrite=rewrite,
+                    otherwise=self._around.without_device_codes,
+                )
+                tasks.start_soon(company, attempt.expires_at)
+                outcome = await _outcome(credential.finish_sign_in(attempt))
+                tasks.cancel_scope.cancel()
+        finally:
+            if rewrite is not None:  # also when it is interrupted, or the next line would stand behind this one
+                rewrite("")
         return outcome
 
     async def _lacks(self, credential: "Credential") -> bool:
@@ -260,4 +268,4 @@ def _now() -> datetime:
 
 def _rewrite(line: str) -> None:
     """Replace the last line of the terminal."""
-    click.echo(f"{_ERASE_LINE}{line}", err=True, nl=False)
+    click.echo(f"{_ERASE_LINE}{line}", err=True, nl=False, color=True)  # else it would be taken out with the colours

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import anyio
 import click
 
 from copilot_mcp.cli._account import require_client_id
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import account_options, log_option, settings_from
+from copilot_mcp.cli._running import run_to_end
 from copilot_mcp.cli._services import open_credential
 from copilot_mcp.errors import AuthenticationRequiredError
 from copilot_mcp.settings import Settings
@@ -26,7 +26,7 @@ _LEFT = (
 def command(client_id: str | None, log_level: str, **decided: Any) -> None:
     """Forget the sign-in on this machine."""
     start_logging(log_level)
-    anyio.run(_logout, settings_from(client_id=require_client_id(client_id), **decided))
+    run_to_end(_logout, settings_from(client_id=require_client_id(client_id), **decided))
 
 
 async def _logout(settings: Settings) -> None:

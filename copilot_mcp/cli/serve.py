@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,9 +121,10 @@ def _serve_http(server: "MCPServer[Any]", services: GraphServices, host: str, po
 
     listener = bind_loopback(host, port)
     address = f"http://{'[::1]' if ':' in host else host}:{listener.getsockname()[1]}"
-    say(f"Streamable HTTP at {address}{HTTP_PATH} (for new clients), SSE at {address}{SSE_PATH}")
-    say(host_configuration(f"{address}{HTTP_PATH}", secret))
-    anyio.run(serve_http, http_app(server, secret=secret, services=services), listener)
+    with suppress(KeyboardInterrupt):  # the way to stop it
+        say(f"Streamable HTTP at {address}{HTTP_PATH} (for new clients), SSE at {address}{SSE_PATH}")
+        say(host_configuration(f"{address}{HTTP_PATH}", secret))
+        anyio.run(serve_http, http_app(server, secret=secret, services=services), listener)
 
 
 def host_configuration(url: str, secret: str | None) -> str:

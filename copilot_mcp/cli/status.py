@@ -13,6 +13,7 @@ from copilot_mcp.cli._errors import error_facts
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import account_options, log_option, settings_from
 from copilot_mcp.cli._outside import outside_options, token_sentence
+from copilot_mcp.cli._running import run_to_end
 from copilot_mcp.cli._services import open_credential, sign_in_scopes
 from copilot_mcp.cli._simulated import simulated_settings
 from copilot_mcp.errors import CopilotMcpError
@@ -62,10 +63,10 @@ def command(
         return
     try:
         if origin is not None:
-            anyio.run(_outside_status, settings, origin, as_json)
+            run_to_end(_outside_status, settings, origin, as_json)
             return
         require_client_id(client_id)
-        sys.exit(anyio.run(_status, settings, as_json))
+        sys.exit(run_to_end(_status, settings, as_json))
     except CopilotMcpError as error:
         if not as_json:
             raise

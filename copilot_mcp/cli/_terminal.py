@@ -1,0 +1,25 @@
+"""Whom the output goes to: a terminal or not, in colour or not. Decided here for every command."""
+
+import os
+from collections.abc import Mapping
+from typing import IO
+
+__all__ = ["is_dumb", "is_terminal", "refuses_colour"]
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Whether a person sees the stream in a terminal. A program started without it has None for it."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def is_dumb(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the terminal knows no escape sequences."""
+    return environment.get("TERM") == "dumb"
+
+
+def refuses_colour(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the person does not want colour (no-color.org), or their terminal has none.
+
+    What is no terminal gets none either, for which `click.echo` sees.
+    """
+    return bool(environment.get("NO_COLOR")) or is_dumb(environment)
