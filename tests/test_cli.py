@@ -347,8 +347,12 @@ def test_logout_removes_what_cannot_be_read(run: Run, signed_in: TokenCache) -> 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--documents", "."], "--documents needs --simulate or --simulate-url."),
-        (["--as", "megan", "--signed-out"], "--as, --signed-out needs --simulate or --simulate-url."),
+        (["--documents", "."], "--documents (or COPILOT_MCP_DOCUMENTS) needs --simulate. Add that, or leave"),
+        (["--as", "megan", "--signed-out"], "--as (or COPILOT_MCP_AS) needs --simulate or --simulate-url."),
+        (["--signed-out"], "--signed-out (or COPILOT_MCP_SIGNED_OUT) needs --simulate or --simulate-url."),
+        (["--simulate", "--simulate-url", "http://127.0.0.1:1"], "joins one that runs already. Leave one of the two"),
+        (["--simulate", "--host", "0.0.0.0", "--port", "1"], "--host and --port would be ignored: the transport is"),
+        (["--simulate", "--transport", "stdio", "--port", "1"], "--port would be ignored: the transport is stdio."),
         (["--simulate-url", "http://127.0.0.1:1", "--documents", "."], "does not go with --simulate-url"),
         (["--time-zone", "W. Europe Standard Time"], "write Europe/Berlin"),
         (["--transport", "http", "--host", "0.0.0.0", "--simulate"], "--host 0.0.0.0 is not a loopback address."),

@@ -187,12 +187,14 @@ def test_every_option_of_serve_is_taken_and_shown(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "topic", "sentence"),
     [
-        (("--as", "megan"), "simulation", "--as needs --simulate or --simulate-url."),
+        (("--as", "megan"), "simulation", "--as (or COPILOT_MCP_AS) needs --simulate or --simulate-url."),
         (
             ("--simulate-url", "http://127.0.0.1:9", "--documents", "."),
             "simulation",
-            "--documents does not go with --simulate-url",
+            "--documents (or COPILOT_MCP_DOCUMENTS) does not go with --simulate-url",
         ),
+        (("--simulate", "--simulate-url", "http://127.0.0.1:9"), "simulation", "joins one that runs already."),
+        (("--port", "1"), "transport-options", "--port would be ignored: the transport is stdio."),
         (("--token-file", "a", "--token-command", "b"), "token", "Tokens come from one place, and --token-file and"),
         (("--transport", "http", "--host", "0.0.0.0"), "host", "--host 0.0.0.0 is not a loopback address."),
     ],
@@ -204,6 +206,16 @@ def test_options_that_contradict_each_other_are_a_problem_and_not_the_end(
     assert found[f"option:{topic}"]["verdict"] == "problem"
     assert sentence in found[f"option:{topic}"]["what"]
     assert found["python"]["verdict"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("variables", "user"), [({"AS": "megan"}, "megan"), ({"SIGNED_OUT": "1"}, None), ({"PORT": "9"}, "adele")]
+)
+def test_variables_say_who_signs_in_and_may_hold_a_port_for_another_server(
+    run: Run, variables: dict[str, str], user: str | None
+) -> None:
+    result = run("--simulate", "--json", **{f"COPILOT_MCP_{name}": value for name, value in variables.items()})
+    assert (result.exit_code, findings(result)["account"]["facts"]) == (0, {"user": user})
 
 
 @pytest.mark.parametrize(("transport", "verdict"), [("stdio", "warning"), ("http", "problem")])

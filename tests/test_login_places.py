@@ -127,3 +127,9 @@ def test_login_leaves_a_saved_sign_in_alone_that_cannot_be_opened_now(run: Any, 
     assert path.read_bytes() == sealed
     logout = CliRunner().invoke(app, ["logout", "--client-id", CLIENT])
     assert (logout.exit_code, path.exists()) == (0, False)
+
+
+def test_two_methods_at_once_are_refused() -> None:
+    result = CliRunner().invoke(app, ["login", "--browser", "--broker", "--client-id", CLIENT])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--browser and --broker exclude each other." in result.stderr

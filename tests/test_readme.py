@@ -71,6 +71,13 @@ def test_options_and_variables_that_the_readme_names_exist() -> None:
     assert set(re.findall(r"COPILOT_MCP_[A-Z_]+", README)) <= variables
 
 
+def test_every_option_of_serve_has_a_variable_which_its_help_names() -> None:
+    without = [each.name for each in commands()["serve"].params if not each.envvar]
+    assert without == []
+    hidden = [each for each in commands()["serve"].params if isinstance(each, click.Option) and not each.show_envvar]
+    assert hidden == []
+
+
 def test_the_two_commands_stand_in_the_readme() -> None:
     blocks = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
     assert blocks[0] == "pip install . && copilot-mcp demo"

@@ -226,8 +226,19 @@ simulation_options = all_of(
         help="Join the simulated tenant that runs at this loopback address.",
     ),
     documents_option,
-    setting("--as", "user", metavar="USER", help="Who signs in to the simulated tenant.  [default: adele]"),
-    setting("--signed-out", is_flag=True, help="Simulated tenant: do not sign in by itself."),
+    setting(
+        "--as",
+        "user",
+        metavar="USER",
+        envvar="COPILOT_MCP_AS",
+        help="Who signs in to the simulated tenant; left out: adele.",
+    ),
+    setting(
+        "--signed-out",
+        is_flag=True,
+        envvar="COPILOT_MCP_SIGNED_OUT",
+        help="Simulated tenant: do not sign in by itself.",
+    ),
 )
 
 log_option = setting(

@@ -1,6 +1,7 @@
 """The options of `serve`, declared once: `doctor` takes the same."""
 
 import click
+from click.core import ParameterSource
 
 from copilot_mcp.cli._options import (
     account_options,
@@ -11,9 +12,10 @@ from copilot_mcp.cli._options import (
     simulation_options,
 )
 from copilot_mcp.cli._outside import outside_options
-from copilot_mcp.cli._setting import setting
+from copilot_mcp.cli._setting import refuse, setting
+from copilot_mcp.errors import SettingsError
 
-__all__ = ["serve_options"]
+__all__ = ["require_http_for_its_options", "serve_options"]
 
 DEFAULT_PORT = 8765
 
@@ -95,3 +97,17 @@ serve_options = all_of(
     simulation_options,
     log_option,
 )
+
+
+def require_http_for_its_options(context: click.Context, transport: str) -> None:
+    """Flags of the HTTP server without it would be ignored in silence. Variables may be meant for another server.
+
+    Raises:
+        SettingsError: There are such flags.
+    """
+    given = (name for name in ("host", "port") if context.get_parameter_source(name) is ParameterSource.COMMANDLINE)
+    if transport == "stdio" and (flags := " and ".join(f"--{name}" for name in given)):
+        error = SettingsError(
+            f"{flags} would be ignored: the transport is stdio.", "Add --transport http, or leave that out."
+        )
+        refuse(context, "transport-options", error)

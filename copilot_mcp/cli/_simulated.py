@@ -48,19 +48,29 @@ def chosen_tenant(
     Raises:
         SettingsError: The options contradict each other.
     """
+    if simulate and simulate_url is not None:
+        raise SettingsError(
+            "--simulate (or COPILOT_MCP_SIMULATE) starts a tenant inside this process, --simulate-url (or "
+            "COPILOT_MCP_SIMULATE_URL) joins one that runs already.",
+            "Leave one of the two out.",
+        )
     if simulate_url is not None:
         if documents is not None:
             raise SettingsError(
-                "--documents does not go with --simulate-url: that tenant has its documents already.",
-                "Leave one of the two out.",
+                "--documents (or COPILOT_MCP_DOCUMENTS) does not go with --simulate-url: that tenant has its documents "
+                "already.",
+                "Leave it out, or take --simulate instead of --simulate-url.",
             )
         return JoinedTenant(simulate_url, user or DEMO_USER, signs_in=not signed_out)
     if simulate:
         return StartedTenant(documents, user or DEMO_USER, signs_in=not signed_out)
-    given = {"--documents": documents, "--as": user, "--signed-out": signed_out}
-    useless = [name for name, value in given.items() if value]
-    if useless:
-        raise SettingsError(f"{', '.join(useless)} needs --simulate or --simulate-url.", "Add one, or leave it out.")
+    if documents is not None:
+        raise SettingsError(
+            "--documents (or COPILOT_MCP_DOCUMENTS) needs --simulate.", "Add that, or leave --documents out."
+        )
+    if user or signed_out:
+        named = "--as (or COPILOT_MCP_AS)" if user else "--signed-out (or COPILOT_MCP_SIGNED_OUT)"
+        raise SettingsError(f"{named} needs --simulate or --simulate-url.", "Add one, or leave it out.")
     return None
 
 

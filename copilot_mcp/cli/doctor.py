@@ -20,7 +20,7 @@ from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._names import read_names, settings_files
 from copilot_mcp.cli._options import settings_from
 from copilot_mcp.cli._running import run_to_end
-from copilot_mcp.cli._serve_options import serve_options
+from copilot_mcp.cli._serve_options import require_http_for_its_options, serve_options
 from copilot_mcp.cli._services import open_credential
 from copilot_mcp.cli._setting import collect_refusals, refuse
 from copilot_mcp.cli._simulated import DEMO_USER, JoinedTenant, StartedTenant, chosen_tenant, simulated_settings
@@ -75,6 +75,7 @@ def command(
     local = _tenant(context, user=user, **simulation)
     if isinstance(local, StartedTenant):
         local.announces = False  # it ends with this command
+    require_http_for_its_options(context, transport)
     _judge_host(context, transport, host)
     settings = settings_from(**decided)
     if local is not None:

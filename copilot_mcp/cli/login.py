@@ -43,8 +43,8 @@ _ERASE_LINE = "\r\x1b[K"
 
 
 @click.command("login")
-@click.option("--browser", "method", flag_value="browser", help="Sign in with a browser on this machine.")
-@click.option("--broker", "method", flag_value="broker", help="Sign in through the operating system's broker.")
+@click.option("--browser", is_flag=True, help="Sign in with a browser on this machine.")
+@click.option("--broker", is_flag=True, help="Sign in through the operating system's broker.")
 @click.option("--open", "opens", is_flag=True, help="Open the page in the browser of this machine.")
 @click.option(
     "--tool",
@@ -67,7 +67,8 @@ _ERASE_LINE = "\r\x1b[K"
 @account_options
 @log_option
 def command(
-    method: str | None,
+    browser: bool,
+    broker: bool,
     opens: bool,
     tools: tuple[str, ...],
     simulate_url: str | None,
@@ -81,6 +82,9 @@ def command(
     The sign-in is kept for `serve`, `status` and later sign-ins of this profile.
     """
     start_logging(log_level)
+    if browser and broker:
+        raise click.UsageError("--browser and --broker exclude each other. Leave one of them out.")
+    method = "browser" if browser else "broker" if broker else None
     joined = chosen_tenant(
         simulate=False, simulate_url=simulate_url, documents=None, user=None, signed_out=simulate_url is not None
     )

@@ -17,7 +17,7 @@ from copilot_mcp.cli._names import names_from
 from copilot_mcp.cli._options import settings_from
 from copilot_mcp.cli._outside import check_at_start
 from copilot_mcp.cli._say import say
-from copilot_mcp.cli._serve_options import serve_options
+from copilot_mcp.cli._serve_options import require_http_for_its_options, serve_options
 from copilot_mcp.cli._services import GraphServices
 from copilot_mcp.cli._simulated import StartedTenant, chosen_tenant, simulated_settings
 from copilot_mcp.errors import SettingsError
@@ -35,7 +35,10 @@ LEAST_SECRET_CHARACTERS = 32
 
 @click.command("serve")
 @serve_options
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     transport: str,
     host: str,
     port: int,
@@ -54,6 +57,7 @@ def command(
     They speak to Microsoft 365, or with --simulate to a simulated tenant. The HTTP server asks for a secret in the
     Authorization header: that of COPILOT_MCP_SECRET (32 characters or more), else a new one, printed at its start.
     """
+    require_http_for_its_options(context, transport)
     local = chosen_tenant(
         simulate=simulate, simulate_url=simulate_url, documents=documents, user=user, signed_out=signed_out
     )
