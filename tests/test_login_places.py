@@ -1,5 +1,6 @@
 """`copilot-mcp login` in every kind of place: which method is chosen and said, and what is left where it is blocked."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -133,3 +134,16 @@ def test_two_methods_at_once_are_refused() -> None:
     result = CliRunner().invoke(app, ["login", "--browser", "--broker", "--client-id", CLIENT])
     assert (result.exit_code, result.stdout) == (2, "")
     assert "--browser and --broker exclude each other." in result.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the folder is made unusable as POSIX systems have it")
+def test_login_whose_file_cannot_be_written_does_not_advise_what_was_just_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    result = CliRunner().invoke(app, ["login", "--client-id", CLIENT, "--cache", "plain"])
+    assert result.exit_code == 1
+    assert "cannot be written to" in result.stderr
+    assert "Make it writable, or make room there. Or sign in inside the host: `copilot-mcp serve`" in result.stderr
+    assert "--cache plain" not in result.stderr

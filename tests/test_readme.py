@@ -78,6 +78,13 @@ def test_every_option_of_serve_has_a_variable_which_its_help_names() -> None:
     assert hidden == []
 
 
+def test_the_readme_names_the_ids_that_the_simulated_tenant_knows() -> None:
+    assert re.findall(r"`(0{8}-[0-9a-f-]{27})`", README) == [
+        CLOUDS["simulated"].client_id,
+        CLOUDS["simulated"].tenant_id,
+    ]
+
+
 def test_the_two_commands_stand_in_the_readme() -> None:
     blocks = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
     assert blocks[0] == "pip install . && copilot-mcp demo"

@@ -96,14 +96,18 @@ def require_keeping(settings: Settings) -> None:
                 "forget the saved one with `copilot-mcp logout`.",
                 kind="cache_shut",
             )
-        reason, remedy = would.reason, f"{would.remedy}, or keep"
+        reason, remedy = would.reason, would.remedy
     else:
-        reason, remedy = "`--cache memory` keeps nothing after this command", "Leave it out, or keep"
+        reason, remedy = "`--cache memory` keeps nothing after this command", "Leave it out"
+    plain = (
+        ""
+        if settings.cache == "plain"
+        else ", or keep the sign-in in a file that only you can read, not encrypted: `copilot-mcp login --cache plain`"
+    )
     raise SettingsError(
         f"A sign-in could not be kept: {reason}. Nobody was asked to sign in.",
-        f"{remedy} the sign-in in a file that only you can read, not encrypted: `copilot-mcp login --cache plain`. Or "
-        "sign in inside the host: `copilot-mcp serve` asks for it when a tool is first called, and it lasts as long as "
-        "that server runs.",
+        f"{remedy}{plain}. Or sign in inside the host: `copilot-mcp serve` asks for it when a tool is first called, "
+        "and it lasts as long as that server runs.",
         kind="cache_unencrypted",
     )
 

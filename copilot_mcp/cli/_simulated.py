@@ -1,7 +1,7 @@
 """The simulated tenant of a command: started in this process, or joined where it runs already."""
 
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,18 @@ from copilot_mcp.settings import Settings
 if TYPE_CHECKING:
     import httpx
 
-    from copilot_mcp.auth import SignInAttempt
-    from copilot_mcp.simulator import Simulator, Tenant
+    from copilot_mcp.auth import LoopbackTransport, SignInAttempt
+    from copilot_mcp.simulator import Simulator, Tenant, User
 
-__all__ = ["DEMO_USER", "JoinedTenant", "StartedTenant", "chosen_tenant", "load_tenant", "simulated_settings"]
+__all__ = [
+    "DEMO_USER",
+    "JoinedTenant",
+    "LocalUser",
+    "StartedTenant",
+    "chosen_tenant",
+    "load_tenant",
+    "simulated_settings",
+]
 
 DEMO_USER = "adele"
 APPROVE_TIMEOUT_S = 10
@@ -97,6 +105,14 @@ def load_tenant(documents: Path | None) -> "Tenant":
     return tenant
 
 
+@dataclass(frozen=True, slots=True)
+class LocalUser:
+    """Somebody of a simulated tenant."""
+
+    name: str
+    username: str
+
+
 class StartedTenant:
     """A tenant inside this process, brought up by the first call that needs it and ended with the process."""
 
@@ -135,7 +151,7 @@ class StartedTenant:
         from copilot_mcp.simulator import Simulator
 
         tenant = self.load()
-        _check_user(self._user, [user.key for user in tenant.users])
+        self._found(tenant)
         # A key that nobody is told: with the person's own documents inside, only this process may approve.
         key = token_urlsafe() if self.private else None
         simulator = self._running.enter_context(Simulator(tenant, pace=STREAM_PACE_S, key=key))
@@ -144,6 +160,20 @@ class StartedTenant:
         if self.announces:
             say(f"Simulated tenant at {url} ({len(tenant.documents)} documents){page}")
         return simulator
+
+    async def user(self) -> LocalUser:
+        """Who would sign in; nothing is started.
+
+        Raises:
+            SettingsError: There is no such user, or nothing to load.
+        """
+        found = self._found(await anyio.to_thread.run_sync(self.load))
+        return LocalUser(found.name, found.username)
+
+    def _found(self, tenant: "Tenant") -> "User":
+        known = {user.key: user for user in tenant.users}
+        _check_user(self._user, list(known))
+        return known[self._user]
 
     async def approve(self, attempt: "SignInAttempt") -> None:
         """The tenant approves as the demo's user."""
@@ -180,21 +210,34 @@ class JoinedTenant:
         Raises:
             SettingsError: The address is not a loopback address, nobody answers there, or not to this key or user.
         """
+        transport = self._transport()
+        await self.user()
+        return transport
+
+    def _transport(self) -> "LoopbackTransport":
         from copilot_mcp.auth import LoopbackTransport
 
         try:
-            transport = LoopbackTransport(self._url)
+            return LoopbackTransport(self._url)
         except ValueError as error:
             raise SettingsError(
                 f"--simulate-url {self._url} cannot be joined: {error}.", "Start one with `copilot-mcp simulate`."
             ) from None
+
+    async def user(self) -> LocalUser:
+        """Who would sign in; it is asked who is there.
+
+        Raises:
+            SettingsError: As for `open`.
+        """
+        self._transport()  # nothing but loopback is asked
         facts = await self._ask("GET", "")
         try:
-            people = [person["key"] for person in facts["users"]]
+            people = {person["key"]: LocalUser(person["name"], person["username"]) for person in facts["users"]}
         except (LookupError, TypeError):
             raise self._absent("no users") from None
-        _check_user(self._user, people)
-        return transport
+        _check_user(self._user, list(people))
+        return people[self._user]
 
     async def approve(self, attempt: "SignInAttempt") -> None:
         """Ask the tenant to approve as the demo's user, by a call.

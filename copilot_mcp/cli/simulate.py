@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from copilot_mcp.auth import CLOUDS
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import documents_option, log_option
 from copilot_mcp.cli._simulated import STREAM_PACE_S, load_tenant
@@ -54,7 +55,8 @@ __all__ = ["command"]
 def command(port: int, documents: Path | None, faults: tuple[str, ...], hourly_limit: int, log_level: str) -> None:
     """Run the simulated tenant alone.
 
-    Its Entra and its Graph, on loopback, for any client, until interrupted.
+    Its Entra and its Graph, on loopback, for any client, until interrupted. It prints the addresses and the client id
+    to use.
     """
     from copilot_mcp.simulator import Simulator
 
@@ -75,6 +77,8 @@ def command(port: int, documents: Path | None, faults: tuple[str, ...], hourly_l
             click.echo(tenant.left_out_sentence)
         page = f"{url}/devicelogin" + (f"?key={key}" if key else "")
         click.echo(f"Graph: {url}/v1.0 and {url}/beta. Sign-in: {url}/organizations/v2.0, page {page}")
+        row = CLOUDS["simulated"]
+        click.echo(f"Client id {row.client_id}, which is the only one that it knows; tenant id {row.tenant_id}.")
         for fault in simulator.faults.waiting:
             click.echo(f"Fault: {fault.name} in {fault.operation}, {_often(fault.times)}: {fault.kind.about}")
         click.echo(f"People: {', '.join(f'{user.name} ({user.key})' for user in tenant.users)}")

@@ -3,19 +3,20 @@
 import json
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
 
-from copilot_mcp.cli._account import how_kept, kept, missing_scope_lines, require_client_id, where_kept
+from copilot_mcp.cli._account import how_kept, kept, missing_scope_lines, require_client_id
 from copilot_mcp.cli._errors import error_facts
 from copilot_mcp.cli._logs import start_logging
-from copilot_mcp.cli._options import account_options, log_option, settings_from
+from copilot_mcp.cli._options import account_options, log_option, settings_from, simulation_options
 from copilot_mcp.cli._outside import outside_options, token_sentence
 from copilot_mcp.cli._running import run_to_end
 from copilot_mcp.cli._services import open_credential, sign_in_scopes
-from copilot_mcp.cli._simulated import simulated_settings
+from copilot_mcp.cli._simulated import JoinedTenant, StartedTenant, chosen_tenant, simulated_settings
 from copilot_mcp.errors import CopilotMcpError
 from copilot_mcp.settings import Settings
 from copilot_mcp.tools.consent import closed_uses, tools_closed_without
@@ -27,41 +28,37 @@ __all__ = ["command"]
 
 
 @click.command("status")
-@click.option(
-    "--simulate",
-    is_flag=True,
-    envvar="COPILOT_MCP_SIMULATE",
-    show_envvar=True,
-    help="Say what `serve --simulate` would use.",
-)
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as one JSON object.")
 @account_options
 @outside_options
+@simulation_options
 @log_option
 def command(
-    simulate: bool,
     as_json: bool,
     client_id: str | None,
+    simulate: bool,
+    simulate_url: str | None,
+    documents: Path | None,
+    user: str | None,
+    signed_out: bool,
     log_level: str,
     origin: "Origin | None",
     **decided: Any,
 ) -> None:
     """Show who is signed in.
 
-    With the permissions granted and where the sign-in is kept. Ends with status 1 when nobody is signed in, or when
-    that cannot be told.
+    With the permissions granted and where the sign-in is kept; of a simulated tenant, whom `serve` would sign in by
+    itself. Ends with status 1 when nobody is signed in, or when that cannot be told.
     """
     start_logging(log_level)
     settings = settings_from(client_id=client_id, **decided)
-    if simulate:
-        settings = simulated_settings(settings)
-        if as_json:
-            click.echo(json.dumps(_facts(settings, None, how_kept(settings)), indent=2))
-            return
-        click.echo("simulated tenant: not Microsoft 365. `serve --simulate` signs in by itself.")
-        click.echo(f"Tenant {settings.tenant}, client {settings.client_id}. {where_kept(settings)}")
-        return
     try:
+        local = chosen_tenant(
+            simulate=simulate, simulate_url=simulate_url, documents=documents, user=user, signed_out=signed_out
+        )
+        if local is not None:
+            settings = simulated_settings(settings)
+            sys.exit(run_to_end(_simulated_status, settings, local, as_json))
         if origin is not None:
             run_to_end(_outside_status, settings, origin, as_json)
             return
@@ -72,6 +69,24 @@ def command(
             raise
         click.echo(json.dumps(_head(settings) | {"signedIn": False, "error": error_facts(error)}, indent=2))
         sys.exit(1)
+
+
+async def _simulated_status(settings: Settings, local: "StartedTenant | JoinedTenant", as_json: bool) -> int:
+    """Whom a server would sign in by itself; nobody is signed in for that."""
+    from copilot_mcp.auth import Account
+    from copilot_mcp.doctor import simulated_findings
+
+    person = await local.user()
+    username = person.username if local.signs_in else None
+    if as_json:
+        account = Account(person.username, person.name, settings.tenant, sign_in_scopes()) if username else None
+        click.echo(json.dumps(_facts(settings, account, how_kept(settings)), indent=2))
+    else:
+        click.echo("simulated tenant: not Microsoft 365.")
+        click.echo(f"Tenant {settings.tenant}, client {settings.client_id}.")
+        for finding in simulated_findings(username):
+            click.echo(finding.what)
+    return 0 if username else 1
 
 
 async def _status(settings: Settings, as_json: bool) -> int:

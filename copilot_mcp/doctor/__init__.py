@@ -8,7 +8,7 @@ from copilot_mcp.doctor.examination import Outside, Subject, addresses_of, exami
 from copilot_mcp.doctor.findings import Finding, Section, Verdict, shown_address, worst
 from copilot_mcp.doctor.local_network import proxy_of
 from copilot_mcp.doctor.network import Way
-from copilot_mcp.doctor.sign_in import account_finding
+from copilot_mcp.doctor.sign_in import account_finding, simulated_findings
 
 __all__ = [
     "FileRead",
@@ -25,5 +25,6 @@ __all__ = [
     "examine",
     "proxy_of",
     "shown_address",
+    "simulated_findings",
     "worst",
 ]
