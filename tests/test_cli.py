@@ -78,7 +78,7 @@ def test_version_and_an_unknown_command(run: Run) -> None:
     assert run("--version").output.startswith("copilot-mcp, version 0.")
     unknown = run("lgin")
     assert unknown.exit_code == 2
-    assert "No such command 'lgin'" in unknown.stderr
+    assert "No such command 'lgin'. Did you mean 'login'?" in unknown.stderr
 
 
 @pytest.mark.parametrize("command", ["login", "status", "logout"])

@@ -13,7 +13,9 @@ from click.testing import CliRunner, Result
 
 from copilot_mcp.cli import app
 from copilot_mcp.cli._filter_input import MAX_BYTES
+from copilot_mcp.kql.codes import code_table
 from copilot_mcp.kql.diagnostics import CODES
+from copilot_mcp.kql.properties import DATA_SOURCES
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 SCHEMA = [{"name": "priority", "type": "int64", "isQueryable": True, "aliases": ["prio"]}]
@@ -262,6 +264,38 @@ def test_codes_explains_every_code_or_one(run: Run) -> None:
     assert "\x1b[1m### OR_WINDOW" in run("codes", "or_window", color=True).stdout
 
 
+def test_codes_for_programs(run: Run) -> None:
+    (one,) = rows(run("codes", "lowercase_operator", "--json"))
+    assert one.pop("meaning") and one.pop("fix")
+    assert one == {
+        "code": "LOWERCASE_OPERATOR",
+        "severity": "error",
+        "example": one["example"],
+        "dataSource": "sharePoint",
+        "corrected": one["corrected"],
+    }
+    assert [row["code"] for row in rows(run("codes", "--json"))] == [row.code for row in code_table()]
+
+
+@pytest.mark.parametrize("given", ["SHAREPOINT", "onedrivebusiness", "externalItem"])
+def test_a_data_source_is_taken_in_any_case_and_shown_as_it_is_spelt(run: Run, given: str) -> None:
+    (row,) = rows(run("check", "--json", "--data-source", given, "Title:x"))
+    assert row["dataSource"].lower() == given.lower()
+    assert row["dataSource"] in DATA_SOURCES
+    wrong = run("check", "--data-source", "mail", "Title:x")
+    assert "'mail' is not one of 'sharePoint', 'oneDriveBusiness', 'externalItem'," in wrong.stderr
+
+
+WRONG_USAGE = (
+    "An expression and --file exclude each other.",
+    "--connector-schema does not go with --data-source sharePoint",
+    "Standard input can be read only once.",
+    "Give conditions with --all, --any, --none, or else a file",
+    "There is no code NOPE. There are: ",
+    "There is no code □. There are: ",
+)
+
+
 @pytest.mark.parametrize(
     ("arguments", "text", "sentence"),
     [
@@ -279,7 +313,7 @@ def test_codes_explains_every_code_or_one(run: Run) -> None:
             ([*arguments, *EXTERNAL, "--connector-schema", "-"], "[]", "Standard input can be read only once.")
             for arguments in (["check"], ["explain", "-"], ["check", "--file", "-"], ["build", "--conditions", "-"])
         ),
-        (["build"], "", "Give conditions with --all, --any, --none, or a file"),
+        (["build"], "", "Give conditions with --all, --any, --none, or else a file"),
         (["build", "--conditions", "-"], "{", "Standard input is no JSON"),
         (["build", "--conditions", "-"], "[" * 100_000, "Standard input is no JSON"),
         (["build", "--conditions", "-"], "{}", "The conditions: a group has `all`, `any` or `none`."),
@@ -319,17 +353,21 @@ def test_codes_explains_every_code_or_one(run: Run) -> None:
     ],
 )
 def test_wrong_input_is_said(run: Run, arguments: list[str], text: str | bytes, sentence: str) -> None:
-    for form in [[], ["--json"]] if arguments[0] != "codes" else [[]]:
-        result = run(*arguments, *form, text=text)
-        assert result.exit_code == 1
-        assert sentence in result.stderr + result.stdout
+    usage: bool = sentence in WRONG_USAGE
+    plain, as_json = run(*arguments, text=text), run(*arguments, "--json", text=text)
+    assert (plain.exit_code, as_json.exit_code) == (2, 2) if usage else (1, 1)
+    assert sentence in plain.stderr
+    assert sentence in as_json.stdout.replace("\\\\", "\\")
+    error = rows(as_json)[0].get("error")  # none where the conditions could be read, and findings say what is wrong
+    if usage:
+        assert (error["kind"], error["hint"]) == ("usage", f"Run `copilot-mcp filter {arguments[0]} --help`.")
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ("check", "Error: There is no filter to read. Give one as an argument"),
-        ("explain --json", '{"error": {"kind": "settings", "message": "There is no filter to read."'),
+        ("explain --json", '{"error": {"kind": "usage", "message": "There is no filter to read. '),
         ("check -", "Error: Standard input is closed. Name a file"),
         ("check --json --file -", '{"error": {"kind": "settings", "message": "Standard input is closed."'),
         ("build --conditions -", "Error: Standard input is closed. Name a file"),
@@ -345,8 +383,8 @@ def test_closed_standard_input_is_nothing_given(arguments: str, sentence: str) -
     command = [sys.executable, "-P", "-c", program, "filter", *arguments.split()]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     told, empty = (result.stdout, result.stderr) if "--json" in arguments else (result.stderr, result.stdout)
-    assert (result.returncode, empty) == (1, "")
-    assert told.startswith(sentence)
+    assert (result.returncode, empty) == (2 if "There is no filter" in sentence else 1, "")
+    assert sentence in told
 
 
 @pytest.mark.parametrize(

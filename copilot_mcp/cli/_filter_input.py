@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
 from copilot_mcp.cli._terminal import is_terminal
 from copilot_mcp.errors import SettingsError
 from copilot_mcp.kql import Condition, Group, SchemaProperty
 
-__all__ = ["expressions", "group_from", "read_json", "read_once", "read_schema", "whole_text"]
+__all__ = ["expressions", "group_from", "read_json", "read_once", "read_schema", "whole_text", "wrong_usage"]
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_GROUPS = 100
@@ -28,16 +30,17 @@ def expressions(given: str | None, file: Path | None) -> Iterator[tuple[int | No
     that begin with `#` are passed over.
 
     Raises:
-        SettingsError: Nothing was given, or the input cannot be read or is no Unicode text.
+        click.UsageError: Nothing was given, or too much.
+        SettingsError: The input cannot be read or is no Unicode text.
     """
     if given is not None and given != "-":
         if file is not None:
-            raise SettingsError("An expression and --file exclude each other.", "Give one of them.")
+            raise wrong_usage("An expression and --file exclude each other. Give one of them.")
         yield None, whole_text(given, "The expression")
         return
     if given is None and file is None and (sys.stdin is None or is_terminal(sys.stdin)):
-        raise SettingsError(
-            "There is no filter to read.", "Give one as an argument (in quotes), or --file FILE, or pipe some in."
+        raise wrong_usage(
+            "There is no filter to read. Give one as an argument (in quotes), or --file FILE, or pipe some in."
         )
     for number, line in enumerate(re.split(r"\r?\n", _read(file)), 1):
         if line.strip() and not line.lstrip().startswith("#"):
@@ -48,10 +51,15 @@ def read_once(*given: str | Path | None) -> None:
     """Make sure that at most one of the inputs is standard input, `-`.
 
     Raises:
-        SettingsError: Two of them are: the first would read it to its end.
+        click.UsageError: Two of them are: the first would read it to its end.
     """
     if sum(str(each) == "-" for each in given) > 1:
-        raise SettingsError("Standard input can be read only once.", "Name a file for one of the two.")
+        raise wrong_usage("Standard input can be read only once. Name a file for one of the two.")
+
+
+def wrong_usage(message: str) -> click.UsageError:
+    """For options and arguments that do not go together; `--json` gives it the kind `usage`."""
+    return click.UsageError(message, click.get_current_context(silent=True))
 
 
 def whole_text(text: str, named: str) -> str:

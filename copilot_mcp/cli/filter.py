@@ -9,20 +9,36 @@ from typing import Any, TypeVar
 
 import click
 
-from copilot_mcp.cli._filter_input import expressions, group_from, read_json, read_once, read_schema, whole_text
+from copilot_mcp.cli._filter_input import (
+    expressions,
+    group_from,
+    read_json,
+    read_once,
+    read_schema,
+    whole_text,
+    wrong_usage,
+)
 from copilot_mcp.cli._filter_report import code_lines, diagnostic_lines, picture_lines, visible
 from copilot_mcp.cli._names import names_from
 from copilot_mcp.cli._options import allow_property_option, settings_option
 from copilot_mcp.errors import SettingsError
 from copilot_mcp.kql import Condition, Group, Parsed, Properties, build, explain, parse, properties_for
 from copilot_mcp.kql.builder import Built
-from copilot_mcp.kql.codes import code_table, codes_page
+from copilot_mcp.kql.codes import CodeEntry, code_table, codes_page
 from copilot_mcp.kql.names import Names
 from copilot_mcp.kql.properties import DATA_SOURCES
 
 __all__ = ["command"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _AnyCase(click.Choice[str]):
+    """Choices that are taken in any case, and shown as they are spelt: click shows them in lower case then."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        known = {choice.casefold(): choice for choice in self.choices}
+        return super().convert(known.get(str(value).casefold(), value), param, ctx)
 
 
 def _shared(function: F) -> F:
@@ -37,7 +53,7 @@ def _shared(function: F) -> F:
         ),
         click.option(
             "--data-source",
-            type=click.Choice(DATA_SOURCES, case_sensitive=False),
+            type=_AnyCase(DATA_SOURCES),
             default="sharePoint",
             show_default=True,
             help="Where the filter will be used.",
@@ -113,7 +129,7 @@ def build_filter(conditions: Path | None, settings_file: Path | None, as_json: b
     """
     kinds = {kind: [_condition(*each) for each in given.pop(kind)] for kind in ("all", "any", "none")}
     if (conditions is not None) == any(kinds.values()):
-        raise SettingsError("Give conditions with --all, --any, --none, or a file of them with --conditions.")
+        raise wrong_usage("Give conditions with --all, --any, --none, or else a file of them with --conditions.")
     read_once(conditions, given["connector_schema"])
     group = Group(**kinds) if conditions is None else group_from(read_json(conditions))
     properties = _properties(**given)
@@ -124,13 +140,32 @@ def build_filter(conditions: Path | None, settings_file: Path | None, as_json: b
 
 @command.command("codes")
 @click.argument("code", required=False)
-def codes(code: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each code, on a line of its own.")
+def codes(code: str | None, as_json: bool) -> None:
     """Explain every code that a check may report, or one of them."""
     known = [row.code for row in code_table()]
-    if code is not None and code.upper() not in known:
-        raise SettingsError(f"There is no code {visible(code)}.", f"There are: {', '.join(known)}.")
-    for line in code_lines(codes_page(code.upper() if code else None)):
+    chosen = code.upper() if code is not None else None
+    if chosen is not None and chosen not in known:
+        raise wrong_usage(f"There is no code {visible(code or '')}. There are: {', '.join(known)}.")
+    if as_json:
+        for row in code_table():
+            if chosen in (None, row.code):
+                click.echo(json.dumps(_code_facts(row), ensure_ascii=False))
+        return
+    for line in code_lines(codes_page(chosen)):
         click.echo(line)
+
+
+def _code_facts(row: CodeEntry) -> dict[str, Any]:
+    return {
+        "code": row.code,
+        "severity": row.severity,
+        "meaning": row.meaning,
+        "fix": row.fix,
+        "example": row.example,
+        "dataSource": row.data_source,
+        "corrected": row.corrected,
+    }
 
 
 def _now() -> datetime:
@@ -139,8 +174,8 @@ def _now() -> datetime:
 
 def _properties(data_source: str, connector_schema: Path | None, allow_property: tuple[str, ...]) -> Properties:
     if connector_schema is not None and data_source != "externalItem":
-        raise SettingsError(
-            f"--connector-schema does not go with --data-source {data_source}.", "Set --data-source externalItem."
+        raise wrong_usage(
+            f"--connector-schema does not go with --data-source {data_source}. Set --data-source externalItem."
         )
     return properties_for(data_source, read_schema(connector_schema), allow=allow_property)
 
