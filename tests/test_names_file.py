@@ -7,6 +7,7 @@ import pytest
 
 from copilot_mcp.cli import _names
 from copilot_mcp.cli._names import names_from, read_names, settings_files
+from copilot_mcp.cli.doctor import files_read
 from copilot_mcp.errors import SettingsError
 from copilot_mcp.kql.names import NAME_KINDS
 
@@ -61,7 +62,7 @@ def test_every_kind_of_name_is_read(tmp_path: Path) -> None:
             "[names.connections] 'hr' stands for two things. Case is not told apart: rename one.",
         ),
         ("[names", "is no TOML"),
-        (b"\xff", "is no TOML"),
+        (b"#\xff", "is not UTF-8 (byte 1). Convert it."),
         ("#" * (1024 * 1024 + 1), "is larger than 1 MiB."),
     ],
 )
@@ -98,6 +99,15 @@ def test_the_persons_names_come_before_the_operators(usual_places: tuple[Path, .
     operators.write_text('[names.connections]\ntickets = "ContosoIT"\nhr = "ContosoHR"\n', "utf-8")
     persons.write_text('[names.connections]\nTickets = "MyTickets"\n', "utf-8")
     assert names_from(None) == {"connections": {"Tickets": "MyTickets", "hr": "ContosoHR"}}
+
+
+def test_a_folder_in_the_place_of_a_settings_file_is_said(usual_places: tuple[Path, ...]) -> None:
+    usual_places[1].mkdir()
+    with pytest.raises(SettingsError, match=r"cannot be read \(Is a directory\)"):
+        names_from(None)
+    (_, persons) = files_read(None, simulated=False)
+    assert (persons.path, persons.names) == (str(usual_places[1]), None)
+    assert persons.error is not None
 
 
 def test_a_simulated_tenant_reads_only_a_file_that_was_named(usual_places: tuple[Path, ...]) -> None:

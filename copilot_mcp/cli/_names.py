@@ -51,7 +51,7 @@ def names_from(file: Path | None, *, simulated: bool = False) -> Mapping[str, Ma
         return read_names(file)
     found: dict[str, dict[str, str]] = {}
     for path in () if simulated else settings_files():
-        if path.is_file():
+        if path.is_file() or path.is_dir():  # a folder there is a mistake that reading it tells
             for kind, names in read_names(path).items():
                 own = {name.casefold() for name in names}
                 before = found.get(kind, {}).items()
@@ -73,6 +73,8 @@ def read_names(path: Path) -> dict[str, dict[str, str]]:
         if len(text) > MAX_BYTES:
             _refuse(path, "is larger than 1 MiB", "Keep nothing but names in it.")
         data = tomllib.loads(text.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        _refuse(path, f"is not UTF-8 (byte {error.start})", "Convert it.", error)
     except OSError as error:
         _refuse(path, f"cannot be read ({error.strerror})", "Name another with --settings.", error)
     except ValueError as error:  # what is wrong, with its line and column; it quotes no value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
+from copilot_mcp.cli._filter_input import whole_text
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import documents_option, log_option
 from copilot_mcp.cli._running import run_to_end
@@ -21,13 +22,26 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "show"]
 
+MOST_CHARACTERS = 1500
+"""That the Retrieval API takes."""
+
 _LIMIT_S = 120
 _WIDTH = 96
 _LEAST_WIDTH = 40
 
 
+def _checked_question(_: click.Context, __: click.Parameter, question: str | None) -> str | None:
+    if question is None:
+        return None
+    if not question.strip():
+        raise click.BadParameter("The question is empty. Leave it out for the demo's own questions.")
+    if len(question) > MOST_CHARACTERS:
+        raise click.BadParameter(f"The question has {len(question)} characters; {MOST_CHARACTERS} are the most.")
+    return whole_text(question, "The question")
+
+
 @click.command("demo")
-@click.argument("question", required=False)
+@click.argument("question", required=False, callback=_checked_question)
 @documents_option
 @click.option("--trace", is_flag=True, help="Print each Graph request and answer, without secrets.")
 @log_option
@@ -63,10 +77,11 @@ def show(
     """Run the demo to its end.
 
     Raises:
+        NoAnswerError: The question has no answer.
         OSError: The output cannot be written.
         click.ClickException: A step failed, or `limit_s` seconds were not enough; the text names the step.
     """
-    from copilot_mcp.demo import run_demo
+    from copilot_mcp.demo import NoAnswerError, run_demo
 
     async def run() -> None:
         with anyio.fail_after(limit_s):
@@ -76,6 +91,8 @@ def show(
         run_to_end(run)
     except* _OutputError as group:
         raise _cause(group) from None
+    except* NoAnswerError as group:
+        raise _first(group) from None
     except* CopilotMcpError as group:
         raise click.ClickException(f'The demo stopped at "{screen.heading}". {_first(group)}') from None
     except* (TimeoutError, OSError) as group:

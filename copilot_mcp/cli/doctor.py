@@ -131,7 +131,7 @@ def files_read(file: Path | None, *, simulated: bool) -> "list[FileRead]":
 
     read = []
     for path in (file,) if file is not None else () if simulated else settings_files():
-        if file is None and not path.is_file():
+        if file is None and not (path.is_file() or path.is_dir()):
             read.append(FileRead(str(path), None))
             continue
         try:

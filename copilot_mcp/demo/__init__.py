@@ -2,5 +2,6 @@
 
 from copilot_mcp.demo.run import run_demo
 from copilot_mcp.demo.screen import Screen
+from copilot_mcp.demo.steps import NoAnswerError
 
-__all__ = ["Screen", "run_demo"]
+__all__ = ["NoAnswerError", "Screen", "run_demo"]

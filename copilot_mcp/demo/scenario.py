@@ -42,7 +42,7 @@ BUILT_IN_RIGHTS_QUESTION = "What is the state of the Fabrikam matter?"
 
 def questions_for(tenant: Tenant, question: str | None, *, built_in: bool) -> tuple[str, str]:
     """What is asked, and what is asked as both people; a given `question` is both."""
-    if question:
+    if question is not None:
         return question, question
     if built_in:
         return BUILT_IN_QUESTION, BUILT_IN_RIGHTS_QUESTION

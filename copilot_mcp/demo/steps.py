@@ -12,6 +12,7 @@ from copilot_mcp.errors import CopilotMcpError
 from copilot_mcp.simulator import Tenant
 
 __all__ = [
+    "NoAnswerError",
     "ask_as_both",
     "best_site",
     "build_filter",
@@ -28,6 +29,10 @@ __all__ = [
 _CALLED = ("copilot_chat", "copilot_retrieve", "build_filter")
 _SHOWN_LINES = 14
 _SHOWN_HITS = 4
+
+
+class NoAnswerError(CopilotMcpError):
+    """The question that was given has no answer in this tenant, which is no fault of a step."""
 
 
 def introduce(screen: Screen, tenant: Tenant, url: str) -> None:
@@ -61,11 +66,11 @@ async def best_site(person: Person, tenant: Tenant, question: str) -> str:
     """The site of the best answer to `question`, found without any filter.
 
     Raises:
-        CopilotMcpError: Nothing answers it.
+        NoAnswerError: Nothing answers it.
     """
     hits = await person.retrieve({"queryString": question, "dataSource": "sharePoint"})
     if not hits:
-        raise CopilotMcpError(f"No document answers {question!r}.", "Ask another question.")
+        raise NoAnswerError(f"No document answers {question!r}.", "Ask another question.")
     best = max(hits, key=lambda hit: max(extract.get("relevanceScore", 0.0) for extract in hit["extracts"]))
     return site_of(tenant, best["webUrl"])
 
