@@ -5,17 +5,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import anyio
+import click
 import pytest
 from click.testing import CliRunner
 
 from copilot_mcp.cli import app
 from copilot_mcp.cli._running import run_to_end
 from copilot_mcp.cli._terminal import is_dumb, is_terminal, refuses_colour
+from copilot_mcp.simulator import Simulator, Tenant
 
 PROGRAM = [sys.executable, "-P", "-m", "copilot_mcp"]
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither these redirections nor these signals")
@@ -143,6 +146,31 @@ def test_colour_is_left_out_where_nobody_wants_it(arguments: tuple[str, ...], va
     coloured = CliRunner().invoke(app, arguments, env=wanted, color=True)
     plain = CliRunner().invoke(app, arguments, env=wanted | variables, color=True)
     assert ("\033[" in coloured.stdout, "\033[" in plain.stdout) == (True, False)
+
+
+@posix
+def test_login_fits_a_narrow_terminal_and_is_cancelled_on_a_line_of_its_own(company: Tenant) -> None:
+    import pty
+
+    theirs, ours = pty.openpty()
+    with Simulator(company) as simulator:
+        command = [*PROGRAM, "login", "--simulate-url", simulator.start()]
+        environment = os.environ | {"COLUMNS": "40", "TERM": "xterm"}
+        with subprocess.Popen(command, stderr=ours, stdin=ours, stdout=subprocess.DEVNULL, env=environment) as process:
+            os.close(ours)
+            shown = b""
+            while b" left." not in shown:
+                shown += os.read(theirs, 4096)
+            process.send_signal(signal.SIGINT)
+            with suppress(OSError):  # so a terminal ends on Linux
+                while more := os.read(theirs, 4096):
+                    shown += more
+        os.close(theirs)
+    lines = [click.unstyle(line.rpartition("\r")[2]) for line in shown.decode().replace("\r\n", "\n").split("\n")]
+    assert process.returncode == 130
+    assert [line for line in lines if len(line) > 40 and "http://" not in line] == []
+    assert " ".join(lines).startswith("This is a simulated tenant, not Microsoft 365. Signing in by device code:")
+    assert lines[-3:] == ["", "Cancelled; nobody was signed in.", ""]
 
 
 def test_a_stream_that_is_not_there_is_no_terminal() -> None:

@@ -1,6 +1,7 @@
 """The person of a serving process: how they sign in from inside the host, and who does it for them in a simulation."""
 
 import logging
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -10,6 +11,7 @@ import anyio.to_thread
 import click
 
 from copilot_mcp.cli._say import say
+from copilot_mcp.cli._terminal import fitted
 from copilot_mcp.errors import AuthenticationRequiredError
 
 if TYPE_CHECKING:
@@ -142,5 +144,6 @@ def announce(attempt: "SignInAttempt") -> None:
     """The page and the code, to standard error: prompts never mix with an answer or a protocol."""
     minutes = max(1, round((attempt.expires_at - datetime.now(UTC)).total_seconds() / 60))
     say(f"To sign in, open {attempt.verification_uri}")
-    say(f"and enter the code {click.style(attempt.user_code, bold=True)} within {minutes} minutes.")
-    say("The page must name your own app registration; stop if it names another app.")
+    code = click.style(attempt.user_code, bold=True)
+    say(fitted(f"and enter the code {code} within {minutes} minutes.", sys.stderr))
+    say(fitted("The page must name your own app registration; stop if it names another app.", sys.stderr))

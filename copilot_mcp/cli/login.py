@@ -18,7 +18,7 @@ from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import account_options, log_option, settings_from
 from copilot_mcp.cli._person import announce
 from copilot_mcp.cli._running import run_to_end
-from copilot_mcp.cli._say import say
+from copilot_mcp.cli._say import say, tell
 from copilot_mcp.cli._services import LocalTenant, open_credential, sign_in_scopes
 from copilot_mcp.cli._simulated import chosen_tenant, simulated_settings
 from copilot_mcp.cli._surroundings import Surroundings, look_around
@@ -146,10 +146,10 @@ class Login:
         return await self._by_device_code(credential)
 
     async def _by_device_code(self, credential: "Credential") -> "Account":
-        click.echo(f"Signing in by device code: its page opens on any device (this is {self._around.name}).", err=True)
+        tell(f"Signing in by device code: its page opens on any device (this is {self._around.name}).", err=True)
         outcome, elsewhere = await self._asked(credential)
         if elsewhere and (isinstance(outcome, CopilotMcpError) or await self._lacks(credential)):
-            click.echo("The other process has ended that sign-in or asked for less, so one more is needed.", err=True)
+            tell("The other process has ended that sign-in or asked for less, so one more is needed.", err=True)
             outcome, _ = await self._asked(credential)
         if isinstance(outcome, CopilotMcpError):
             raise outcome
@@ -174,9 +174,9 @@ class Login:
     async def _decided(self, credential: "Credential", attempt: "SignInAttempt") -> "Account | CopilotMcpError":
         """Show the code, and wait for the person."""
         if attempt.elsewhere:
-            click.echo("Another copilot-mcp process asks for this already; one approval serves both.", err=True)
+            tell("Another copilot-mcp process asks for this already; one approval serves both.", err=True)
         announce(attempt)
-        click.echo(f"Read aloud, the code is: {spoken(attempt.user_code)}.", err=True)
+        tell(f"Read aloud, the code is: {spoken(attempt.user_code)}.", err=True)
         await self._open(attempt.verification_uri)
         rewrite = _rewrite if is_terminal(sys.stderr) and not is_dumb() else None
         try:
@@ -184,7 +184,7 @@ class Login:
                 company = partial(
                     keep_company,
                     now=_now,
-                    say=partial(click.echo, err=True),
+                    say=partial(tell, err=True),
                     rewrite=rewrite,
                     otherwise=self._around.without_device_codes,
                 )
@@ -207,9 +207,9 @@ class Login:
         if loopback is not None:
             parts = urlsplit(address)
             address = f"{loopback}{parts.path}?{parts.query}"
-        click.echo("To sign in, open this address in a browser on this machine within 5 minutes:", err=True)
+        tell("To sign in, open this address in a browser on this machine within 5 minutes:", err=True)
         click.echo(address, err=True)
-        click.echo("The page must name your own app registration; stop if it names another app.", err=True)
+        tell("The page must name your own app registration; stop if it names another app.", err=True)
         await self._open(address)
 
     async def _open(self, address: str) -> None:
@@ -217,7 +217,7 @@ class Login:
         if not self._opens:
             return
         if self._around.opener is None:
-            click.echo(f"This is {self._around.name}, with no browser to open: open the address yourself.", err=True)
+            tell(f"This is {self._around.name}, with no browser to open: open the address yourself.", err=True)
             return
         from copilot_mcp.auth import without_our_secrets
 
@@ -232,7 +232,7 @@ class Login:
                     check=False,
                 )
         except OSError:
-            click.echo("The browser could not be opened: open the address yourself.", err=True)
+            tell("The browser could not be opened: open the address yourself.", err=True)
 
 
 async def _outcome(signing: "Awaitable[Account]") -> "Account | CopilotMcpError":
@@ -247,7 +247,7 @@ async def _login(settings: Settings, joined: LocalTenant | None, login: Login, r
     from copilot_mcp.auth import open_http
 
     if joined is not None:
-        click.echo("This is a simulated tenant, not Microsoft 365.", err=True)
+        tell("This is a simulated tenant, not Microsoft 365.", err=True)
     async with open_http(await joined.open() if joined else None) as http:
         credential = open_credential(settings, http)
         credential.replace_account = replace_account
@@ -258,12 +258,12 @@ async def _login(settings: Settings, joined: LocalTenant | None, login: Login, r
             if error.lacks_permission:
                 error.hint += " `--tool copilot_retrieve` asks for the permissions of one tool alone."
             raise
-        click.echo(f"Signed in as {account.name} <{account.username}>, tenant {account.tenant_id}.")
-        click.echo(await anyio.to_thread.run_sync(where_kept, settings))
+        tell(f"Signed in as {account.name} <{account.username}>, tenant {account.tenant_id}.")
+        tell(await anyio.to_thread.run_sync(where_kept, settings))
         for line in missing_scope_lines(await credential.missing_scopes(login.scopes)):
-            click.echo(line)
+            tell(line)
         if missing := await credential.missing_scopes(login.scopes):
-            click.echo(f"An administrator approves them at {credential.consent_link(missing)}")
+            tell(f"An administrator approves them at {credential.consent_link(missing)}")
 
 
 def _now() -> datetime:

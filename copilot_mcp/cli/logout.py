@@ -8,6 +8,7 @@ from copilot_mcp.cli._account import require_client_id
 from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import account_options, log_option, settings_from
 from copilot_mcp.cli._running import run_to_end
+from copilot_mcp.cli._say import tell
 from copilot_mcp.cli._services import open_credential
 from copilot_mcp.errors import AuthenticationRequiredError
 from copilot_mcp.settings import Settings
@@ -41,7 +42,7 @@ async def _logout(settings: Settings) -> None:
             # What cannot be opened can still be removed.
             done = f"{error.message} {_LEFT}" if error.kind == "cache_shut" else error.message
         await credential.sign_out()
-    click.echo(done)
-    click.echo(
+    tell(done)
+    tell(
         "Sessions at Microsoft were not revoked: end them at https://mysignins.microsoft.com if this machine was lost."
     )

@@ -15,6 +15,7 @@ from copilot_mcp.cli._logs import start_logging
 from copilot_mcp.cli._options import account_options, log_option, settings_from, simulation_options
 from copilot_mcp.cli._outside import outside_options, token_sentence
 from copilot_mcp.cli._running import run_to_end
+from copilot_mcp.cli._say import tell
 from copilot_mcp.cli._services import open_credential, sign_in_scopes
 from copilot_mcp.cli._simulated import JoinedTenant, StartedTenant, chosen_tenant, simulated_settings
 from copilot_mcp.errors import CopilotMcpError
@@ -82,10 +83,10 @@ async def _simulated_status(settings: Settings, local: "StartedTenant | JoinedTe
         account = Account(person.username, person.name, settings.tenant, sign_in_scopes()) if username else None
         click.echo(json.dumps(_facts(settings, account, how_kept(settings)), indent=2))
     else:
-        click.echo("simulated tenant: not Microsoft 365.")
-        click.echo(f"Tenant {settings.tenant}, client {settings.client_id}.")
+        tell("simulated tenant: not Microsoft 365.")
+        tell(f"Tenant {settings.tenant}, client {settings.client_id}.")
         for finding in simulated_findings(username):
-            click.echo(finding.what)
+            tell(finding.what)
     return 0 if username else 1
 
 
@@ -98,21 +99,19 @@ async def _status(settings: Settings, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(_facts(settings, account, place), indent=2))
         return 0 if account else 1
-    click.echo(
-        f"Cloud {settings.cloud}, tenant {settings.tenant}, client {settings.client_id}, profile {settings.profile}."
-    )
+    tell(f"Cloud {settings.cloud}, tenant {settings.tenant}, client {settings.client_id}, profile {settings.profile}.")
     if account is None:
         from copilot_mcp.doctor import account_finding
 
         finding = account_finding(None, lasting=place.path is not None)
-        click.echo(f"{finding.what} {finding.remedy}")
-        click.echo(kept(place))
+        tell(f"{finding.what} {finding.remedy}")
+        tell(kept(place))
         return 1
-    click.echo(f"Signed in as {account.name} <{account.username}>, tenant {account.tenant_id}.")
-    click.echo(f"Granted: {', '.join(account.scopes)}.")
-    click.echo(kept(place))
+    tell(f"Signed in as {account.name} <{account.username}>, tenant {account.tenant_id}.")
+    tell(f"Granted: {', '.join(account.scopes)}.")
+    tell(kept(place))
     for line in missing_scope_lines(_missing(account.scopes)):
-        click.echo(line)
+        tell(line)
     return 0
 
 
@@ -124,9 +123,9 @@ async def _outside_status(settings: Settings, origin: "Origin", as_json: bool) -
     if as_json:
         click.echo(json.dumps(_outside_facts(settings, origin, facts), indent=2))
         return
-    click.echo(token_sentence(facts, origin, datetime.now(UTC)))
+    tell(token_sentence(facts, origin, datetime.now(UTC)))
     for line in missing_scope_lines(_missing(facts.scopes or ())):
-        click.echo(line)
+        tell(line)
 
 
 def _missing(granted: Any) -> list[str]:

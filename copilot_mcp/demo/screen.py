@@ -35,7 +35,7 @@ class Screen:
         self._steps += 1
         self._write("")
         self.heading = f"{self._steps}. {title}"
-        self._write(self._styled(_BOLD + _CYAN, self.heading))
+        self._lines(self.heading, "", _BOLD + _CYAN)
         started = self._clock()
         yield
         self._write(self._styled(_DIM, f"   [{self._clock() - started:.2f} s]"))

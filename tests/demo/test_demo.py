@@ -146,6 +146,15 @@ def test_lines_fit_the_terminal(columns: int | None, width: int) -> None:
     assert line_width(columns) == width
 
 
+def test_headings_break_between_words() -> None:
+    lines: list[str] = []
+    screen = Screen(lines.append, colour=False, width=40)
+    with screen.step("A Microsoft 365 tenant on this machine"):
+        pass
+    assert lines[1:3] == ["1. A Microsoft 365 tenant on this", "machine"]
+    assert screen.heading == "1. A Microsoft 365 tenant on this machine"
+
+
 def test_the_screen_wraps_counts_and_colours() -> None:
     lines: list[str] = []
     times = iter([1.0, 3.5])
