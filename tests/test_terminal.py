@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import StringIO
@@ -20,6 +21,7 @@ from copilot_mcp.cli._running import run_to_end
 from copilot_mcp.cli._terminal import is_dumb, is_terminal, refuses_colour
 from copilot_mcp.simulator import Simulator, Tenant
 
+PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
 PROGRAM = [sys.executable, "-P", "-m", "copilot_mcp"]
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither these redirections nor these signals")
 
@@ -133,6 +135,13 @@ def test_ctrl_c_while_a_command_is_imported_ends_with_130_and_no_word(module: st
     command = [sys.executable, "-P", "-c", WHILE_IMPORTING, module, "filter", "codes"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
+def test_nothing_is_imported_before_ctrl_c_is_seen_to() -> None:
+    program = "import sys; before = set(sys.modules); import copilot_mcp.__main__; print(*set(sys.modules) - before)"
+    ended = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    assert sorted(ended.stdout.split()) == ["copilot_mcp", "copilot_mcp.__main__"]
+    assert PROJECT["scripts"] == {"copilot-mcp": "copilot_mcp.__main__:main"}
 
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
