@@ -20,6 +20,7 @@ from copilot_mcp.graph.chat import (
 )
 from copilot_mcp.graph.retrieval import (
     DATA_SOURCES,
+    RETRIEVAL_LIMIT_S,
     ConnectionItem,
     DataSource,
     DataSourceConfiguration,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CHAT_SCOPES",
     "DATA_SOURCES",
+    "RETRIEVAL_LIMIT_S",
     "RETRIEVAL_SCOPES",
     "AnswerText",
     "ChatBody",

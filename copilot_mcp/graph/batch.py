@@ -19,14 +19,13 @@ from copilot_mcp.graph.challenges import challenge_in
 from copilot_mcp.graph.hits import RetrievalResponse
 from copilot_mcp.graph.json_reader import read_json
 from copilot_mcp.graph.refusals import Answer, refusal, retry_after, stream_refusal
-from copilot_mcp.graph.retrieval import RetrievalBody
+from copilot_mcp.graph.retrieval import RETRIEVAL_LIMIT_S, RetrievalBody
 from copilot_mcp.graph.scopes import RETRIEVAL_SCOPES
 from copilot_mcp.graph.token_time import in_time
 from copilot_mcp.graph.tokens import Bearer
 from copilot_mcp.graph.transport import (
     RETRIED_STATUSES,
     RETRIES,
-    RETRIEVAL_LIMIT_S,
     RETRY_CEILING_S,
     GraphTransport,
     Operation,

@@ -19,10 +19,10 @@ from copilot_mcp.graph.conversation_ids import conversation_path, new_conversati
 from copilot_mcp.graph.forbidden import ONE_DRIVE_ALONE, TokenReader
 from copilot_mcp.graph.hits import RetrievalResponse
 from copilot_mcp.graph.refusals import Answer, refusal
-from copilot_mcp.graph.retrieval import RetrievalBody
+from copilot_mcp.graph.retrieval import RETRIEVAL_LIMIT_S, RetrievalBody
 from copilot_mcp.graph.scopes import CHAT_SCOPES, RETRIEVAL_SCOPES
 from copilot_mcp.graph.tokens import TokenSource
-from copilot_mcp.graph.transport import RETRIEVAL_LIMIT_S, Clocks, GraphTransport, Operation, Sent
+from copilot_mcp.graph.transport import Clocks, GraphTransport, Operation, Sent
 from copilot_mcp.graph.turn import ChatTurn
 
 if TYPE_CHECKING:

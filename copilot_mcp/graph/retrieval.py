@@ -13,6 +13,11 @@ SourceName = Literal["sharePoint", "oneDriveBusiness", "externalItem", "sharePoi
 """A data source exactly as Graph spells it."""
 
 DATA_SOURCES: tuple[SourceName, ...] = get_args(SourceName)
+
+RETRIEVAL_LIMIT_S = 55.0
+"""Seconds for a retrieval, waits and repetitions included: many hosts end a call after 60, and what came later would be
+paid for and lost."""
+
 _SEVERAL_NAMES = re.compile(r"[,;]")
 _SHOWN_CHARACTERS = 80
 

@@ -32,8 +32,6 @@ IDLE_TIMEOUT_S = 60.0
 RETRIES = 3
 RETRY_CEILING_S = 20.0
 """A longer wait is given back to the caller instead of being slept."""
-RETRIEVAL_LIMIT_S = 55.0
-"""Waits included: many hosts end a call after 60 seconds, and what came later would be paid for and lost."""
 
 BATCH_CAP_BYTES = 32 * 1024 * 1024
 _REFUSAL_CAP_BYTES = 1024 * 1024

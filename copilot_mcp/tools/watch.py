@@ -1,7 +1,10 @@
 """Watching a turn on behalf of a call: progress by the text, by the clock, and no longer than the call may take."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+import logging
+import math
+from collections.abc import Awaitable, Callable, Coroutine
+from itertools import count
+from typing import Any, TypeVar
 
 import anyio
 
@@ -10,6 +13,8 @@ from copilot_mcp.tools.received import inert_text
 from copilot_mcp.tools.turns import OpenTurn
 
 __all__ = ["HEARTBEAT_S", "PROGRESS_INTERVAL_S", "SHOWN_CHARACTERS", "kept_alive", "watch", "within"]
+
+logger = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
 
@@ -84,44 +89,24 @@ def _shown(text: str) -> str:
 
 
 async def within(
-    work: Callable[[], Awaitable[ResultT]], seconds: float, sleep: Callable[[float], Awaitable[None]]
+    work: Callable[[], Awaitable[ResultT]],
+    seconds: float,
+    sleep: Callable[[float], Awaitable[None]],
+    beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> ResultT | None:
-    """What `work` answers, or None when that took longer; then it is cancelled."""
-
-    async def alarm() -> None:
-        await sleep(seconds)
-
-    return await _until(alarm, work)
-
-
-async def kept_alive(
-    work: Callable[[], Awaitable[ResultT]], context: ToolContext, limit: float, what: str
-) -> ResultT | None:
-    """As `within` the `limit`, with a sign of life every five seconds that says `what` goes on."""
-
-    async def alarm() -> None:
-        passed = 0.0
-        while passed < limit:
-            pause = min(HEARTBEAT_S, limit - passed)
-            await context.sleep(pause)
-            passed += pause
-            if passed < limit:
-                await context.progress(f"{what} ({passed:.0f} s).")
-
-    return await _until(alarm, work)
-
-
-async def _until(alarm: Callable[[], Awaitable[None]], work: Callable[[], Awaitable[ResultT]]) -> ResultT | None:
-    """What `work` answers, or None when `alarm` ended before; the other one is cancelled."""
+    """What `work` answers, or None when that took longer; then it is cancelled. `beside` goes on meanwhile."""
     outcome: ResultT | None = None
     error: Exception | None = None
     async with anyio.create_task_group() as tasks:
 
         async def ring() -> None:
-            await alarm()
+            await sleep(seconds)
             tasks.cancel_scope.cancel()
 
-        tasks.start_soon(ring)
+        if seconds < math.inf:
+            tasks.start_soon(ring)
+        if beside is not None:
+            tasks.start_soon(beside)
         try:
             outcome = await work()
         except Exception as raised:  # raised again outside, since the group would wrap it
@@ -130,3 +115,23 @@ async def _until(alarm: Callable[[], Awaitable[None]], work: Callable[[], Awaita
     if error is not None:
         raise error
     return outcome
+
+
+async def kept_alive(
+    work: Callable[[], Awaitable[ResultT]], context: ToolContext, limit: float, what: str
+) -> ResultT | None:
+    """As `within` the `limit`, with a sign of life every five seconds that says `what` goes on.
+
+    A host that does not hear it, or has gone, costs `work` nothing.
+    """
+
+    async def beat() -> None:
+        for beats in count(1):
+            await context.sleep(HEARTBEAT_S)
+            try:
+                await context.progress(f"{what} ({beats * HEARTBEAT_S:.0f} s).")
+            except Exception as error:
+                logger.info("No sign of life could be sent (%s).", type(error).__name__)
+                return
+
+    return await within(work, limit, context.sleep, beat)

@@ -1,8 +1,13 @@
 """A retrieval that takes its time: signs of life by the clock, and no longer than a call may take."""
 
+import math
+from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import pytest
+
+from copilot_mcp.tools.watch import kept_alive
 
 pytestmark = pytest.mark.anyio
 
@@ -20,6 +25,28 @@ async def test_a_slow_retrieval_says_every_five_seconds_that_it_goes_on(sit_down
     ]
     assert seen.seconds == pytest.approx(12.0)
     assert (await desk.ask(**FIND)).progress == []
+
+
+@pytest.mark.parametrize(("limit", "outcome"), [(math.inf, "done"), (20.0, "done"), (7.0, None)])
+@pytest.mark.parametrize("hears", ["not", "no more"])
+async def test_a_host_that_does_not_hear_costs_the_work_nothing(
+    time: Any, limit: float, outcome: str | None, hears: str
+) -> None:
+    async def progress(message: str) -> None:
+        if hears == "no more":
+            raise anyio.BrokenResourceError
+        await anyio.sleep_forever()
+
+    async def work() -> str:
+        await time.sleep(12)
+        return "done"
+
+    context: Any = SimpleNamespace(sleep=time.sleep, progress=progress)
+    async with anyio.create_task_group() as clock:
+        clock.start_soon(time.run)
+        assert await kept_alive(work, context, limit, "Searching") == outcome
+        clock.cancel_scope.cancel()
+    assert time.seconds == pytest.approx(12.0 if outcome else 7.0)
 
 
 @pytest.mark.parametrize("more", [[], [{"queryString": "leave", "dataSource": "oneDriveBusiness"}]])
