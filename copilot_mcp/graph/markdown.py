@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from copilot_mcp.quoting import leads_astray
@@ -10,6 +11,8 @@ from copilot_mcp.quoting import leads_astray
 _UNSAFE_IN_URL = re.compile(r"[\s()<>\[\]|\\\x00-\x1f\x7f\"`]")
 # An escape, kept as it is; a bracket or a backslash at the end, which get one.
 _BRACKET = re.compile(r"\\([!-/:-@\[-`{-~])|[\[\]]|\\$")
+_STRUCTURE = re.compile(r"\]\(|[\[\]()\n]")
+_LONGEST_ADDRESS = 4096
 _WORD = re.compile(r"[^\W_]+(?:[.'-][^\W_]+)*")
 
 
@@ -56,45 +59,61 @@ def is_web(url: str) -> bool:
     return url[:8].casefold().startswith(("http://", "https://")) and not leads_astray(url)
 
 
-def links_labelled(label: str, card: str, text: str) -> list[str]:
-    """The addresses of the card's links with this label, in order, without those that the text itself holds."""
-    own = Counter(_targets(label, text))
-    found = []
-    for url in _targets(label, card):
-        if own[url]:
-            own[url] -= 1
-        else:
-            found.append(url)
+class CardLinks:
+    """The links to the web that a card has and the text itself has not. Both are read once, in linear time."""
+
+    def __init__(self, card: str, text: str) -> None:
+        self._of_card = _links_by_label(card)
+        self._of_text = _links_by_label(text)
+        self._asked: dict[str, list[str]] = {}
+
+    def labelled(self, label: str) -> list[str]:
+        """The addresses of those with this label, in order; where all are the same, it is told once."""
+        if label not in self._asked:
+            own = Counter(self._of_text.get(label))
+            found = []
+            for url in self._of_card.get(label, ()):
+                if own[url]:
+                    own[url] -= 1
+                elif is_web(url):
+                    found.append(url)
+            self._asked[label] = found if len(set(found)) > 1 else found[:1]
+        return self._asked[label]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opened:
+    """The part of a link that has been read: where its label begins and ends, and where its address begins."""
+
+    label: int
+    label_end: int
+    address: int
+
+
+def _links_by_label(text: str) -> dict[str, list[str]]:
+    """The addresses of a text's links by their labels, in order. No link is inside another, none spans a line end."""
+    found: dict[str, list[str]] = {}
+    labels: list[int] = []  # where those begin that are still open
+    parentheses: list[_Opened | None] = []  # those still open; None for one that begins no address
+    newest: _Opened | None = None
+    for mark in _STRUCTURE.finditer(text):
+        if mark[0] == "[":
+            labels.append(mark.end())
+        elif mark[0] == "]":
+            del labels[-1:]
+        elif mark[0] == "](" and labels:
+            newest = _Opened(labels.pop(), mark.start(), mark.end())
+            parentheses.append(newest)
+        elif mark[0] == "\n":
+            parentheses.clear()
+        elif mark[0] != ")":
+            parentheses.append(None)
+        elif parentheses and (opened := parentheses.pop()) and opened is newest:
+            if 0 < mark.start() - opened.address < _LONGEST_ADDRESS:
+                address = text[opened.address : mark.start()]
+                found.setdefault(text[opened.label : opened.label_end], []).append(address)
+            labels.clear()
     return found
-
-
-def _targets(label: str, text: str) -> list[str]:
-    opening = f"[{label}]("
-    found = []
-    position = text.find(opening)
-    while position >= 0:
-        start = position + len(opening)
-        end = _end_of_target(text, start)
-        if end > start:
-            found.append(text[start:end])
-        position = text.find(opening, max(end, start))
-    return found
-
-
-def _end_of_target(text: str, start: int) -> int:
-    """Where a link's address ends: at the parenthesis that closes it. Equal to `start` when nothing closes it."""
-    depth = 0
-    for position in range(start, min(len(text), start + 4096)):
-        character = text[position]
-        if character == "\n":
-            return start
-        if character == "(":
-            depth += 1
-        elif character == ")":
-            if depth == 0:
-                return position
-            depth -= 1
-    return start
 
 
 def readable_name(label: str) -> str:

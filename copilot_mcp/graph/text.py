@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from copilot_mcp.graph.conversation import CopilotConversationAttribution, CopilotConversationResponseMessage
-from copilot_mcp.graph.markdown import Written, is_web, link, links_labelled, readable_name, words_in_url
+from copilot_mcp.graph.markdown import CardLinks, Written, is_web, link, readable_name, words_in_url
 from copilot_mcp.quoting import prose_and_code
 
 GUESSED_NOTE = "Sources were matched to the text by their order, which is a guess."
@@ -126,12 +126,13 @@ class _Places:
         card = _card_text(message.adaptive_cards)
         if "](" not in card:
             return
+        links = CardLinks(card, message.text)
         of_address: dict[str, list[_Source]] = {}
         for source in self.sources:
             of_address.setdefault(source.url, []).append(source)
         for key, label in list(self._labels.items())[:_ASKED]:
-            found = [url for url in links_labelled(label, card, message.text) if is_web(url)]
-            if len(found) == counts[key] or (found and len(set(found)) == 1):
+            found = links.labelled(label)
+            if found and len(found) in (1, counts[key]):
                 self.urls[key] = found
                 for url in dict.fromkeys(found):
                     self._claim(key, label, of_address.setdefault(url, []), url)

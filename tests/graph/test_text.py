@@ -1,6 +1,7 @@
 """Marks and attributions become Markdown; nothing is lost and every guess is said."""
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -442,6 +443,42 @@ def test_unclosed_card_link_is_no_link() -> None:
 def test_hostile_text_takes_no_quadratic_time() -> None:
     text = "<A>" * 3000 + "`" * 3000 + "` `` " * 3000
     assert to_markdown(message(text)).citations == ()
+
+
+def test_unclosed_links_take_no_time_that_grows_with_text_and_card() -> None:
+    text = "Look[^1^] " + "[1](" * 50_000
+    card = f"[1]({A}) " + "[1](" * 50_000
+    began = time.process_time()
+    answer = to_markdown(message(text, card=card))
+    assert answer.citations == (citation(A, A, 1),)
+    assert answer.markdown.startswith(f"Look [1]({A}) [1]([1](")
+    assert time.process_time() - began < 3
+
+
+def test_one_label_of_many_kinds_is_looked_up_once() -> None:
+    kinds = [f"<K{chr(65 + number // 26)}{chr(97 + number % 26)}>a</K{chr(65 + number // 26)}{chr(97 + number % 26)}>"
+             for number in range(600)]  # fmt: skip
+    card = "".join(f"[a](https://x.test/{number}) " for number in range(10_000))
+    began = time.process_time()
+    assert to_markdown(message(" ".join(kinds), card=card)).markdown == " ".join("a" for _ in kinds)
+    assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("card", "url"),
+    [
+        (f"(see [1]({A}))", A),
+        (f"[1] [see [1]({A})", A),
+        (f"[1](https://x.test/( \n[1]({A})", A),
+        (f"[1](https://x.test/[1]({A})", A),
+        (f"[1](https://x.test/[1]({A}))", A),
+        (f"](x) [1]({A}) )", A),
+        ("[1](https://x.test/(a(b)))", "https://x.test/(a(b))"),
+        (f"[1]({A}{'a' * 4096}) [1]({B})", B),
+    ],
+)
+def test_a_link_of_the_card_is_found_among_loose_brackets(card: str, url: str) -> None:
+    assert to_markdown(message("Yes[^1^]", card=card)).citations == (citation(url, url, 1),)
 
 
 def test_many_marks_and_sources_take_no_quadratic_time() -> None:
