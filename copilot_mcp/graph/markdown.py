@@ -24,17 +24,23 @@ def link(label: str, url: str) -> str:
 
 
 class Written:
-    """Markdown as it grows, some of it ours. A link of ours behind an exclamation mark must not become an image."""
+    """Markdown as it grows, some of it ours. No link of ours may become an image, and no bracket of ours a link."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._length = 0
         self._links: list[int] = []
+        self._open_end = False  # what comes next would make a link of our brackets
 
     def add(self, piece: str, *, ours: bool = False) -> None:
         """One more piece; `ours` where it stands in place of a mark."""
-        if ours and piece.startswith("["):
+        if self._open_end and piece:
+            between = {"[": " ", "(": "\\", ":": "\\"}.get(piece[0], "")
+            self._pieces.append(between)
+            self._length += len(between)
+        if ours and piece.startswith("[") and piece.endswith(")"):
             self._links.append(self._length)
+        self._open_end = (ours and piece.endswith("]")) if piece else self._open_end
         self._pieces.append(piece)
         self._length += len(piece)
 
@@ -91,7 +97,7 @@ class _Opened:
 
 
 def _links_by_label(text: str) -> dict[str, list[str]]:
-    """The addresses of a text's links by their labels, in order. No link is inside another, none spans a line end."""
+    """The addresses of a text's links by their labels, in order. None is inside another; no address spans a line end."""
     found: dict[str, list[str]] = {}
     labels: list[int] = []  # where those begin that are still open
     parentheses: list[_Opened | None] = []  # those still open; None for one that begins no address
@@ -111,7 +117,7 @@ def _links_by_label(text: str) -> dict[str, list[str]]:
         elif parentheses and (opened := parentheses.pop()) and opened is newest:
             if 0 < mark.start() - opened.address < _LONGEST_ADDRESS:
                 address = text[opened.address : mark.start()]
-                found.setdefault(text[opened.label : opened.label_end], []).append(address)
+                found.setdefault(readable_name(text[opened.label : opened.label_end]), []).append(address)
             labels.clear()
     return found
 

@@ -6,25 +6,20 @@ marks already replaced by links. The card is therefore asked first; without it, 
 result says that this is a guess.
 """
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from copilot_mcp.graph.conversation import CopilotConversationAttribution, CopilotConversationResponseMessage
-from copilot_mcp.graph.markdown import CardLinks, Written, is_web, link, readable_name, words_in_url
+from copilot_mcp.graph.markdown import CardLinks, Written, is_web, link, words_in_url
+from copilot_mcp.graph.marks import Mark, marks_of, number_of
 from copilot_mcp.quoting import prose_and_code
 
 GUESSED_NOTE = "Sources were matched to the text by their order, which is a guess."
 UNPLACED_NOTE = "Some sources have no place in the text; they are listed all the same."
 EXTERNAL_NOTE = "[external] marks a statement taken from the additional context of the request."
 
-_MARK = re.compile(
-    r"\[\^(?P<number>\d{1,4})\^\]|(?P<external>\[\^external\^\])"
-    r"|<(?P<kind>[A-Z][A-Za-z]{0,39})>(?P<name>[^\n]{0,400}?)</(?P=kind)>"
-)
-_TAG = re.compile(r"</?[A-Z][A-Za-z]{0,39}>")
 # Members of adaptive cards that hold elements which are shown with the rest; not what stands in for another, or behind
 # a button.
 _HOLDS_ELEMENTS = ("body", "items", "columns", "rows", "cells", "pages")
@@ -64,17 +59,16 @@ class AnswerText:
 def to_markdown(message: CopilotConversationResponseMessage) -> AnswerText:
     """The answer's text with links where its marks were. Code is left alone, unknown marks stay as they are."""
     parts = prose_and_code(message.text)
-    marks = [match for part, is_code in parts if not is_code for match in _MARK.finditer(part)]
-    places = _Places(message, marks)
-    turn = iter(marks)
+    marks = [[] if is_code else list(marks_of(part)) for part, is_code in parts]
+    places = _Places(message, [mark for of_part in marks for mark in of_part])
     written = Written()
-    for part, is_code in parts:
+    for (part, _), of_part in zip(parts, marks, strict=True):
         position = 0
-        for mark in () if is_code else _MARK.finditer(part):
-            shown = places.rendered(next(turn))
-            written.add(part[position : mark.start()])
-            written.add(shown, ours=shown != mark[0] and not mark["external"])
-            position = mark.end()
+        for mark in of_part:
+            shown = places.rendered(mark)
+            written.add(part[position : mark.start])
+            written.add(shown, ours=shown != mark.written)
+            position = mark.end
         written.add(part[position:])
     return AnswerText(written.text(), places.citations(), places.notes())
 
@@ -108,16 +102,16 @@ def _sources(attributions: list[CopilotConversationAttribution]) -> list[_Source
 class _Places:
     """Which mark leads where. Asks the card first, then the order; everything is decided once it is made."""
 
-    def __init__(self, message: CopilotConversationResponseMessage, marks: list[re.Match[str]]) -> None:
+    def __init__(self, message: CopilotConversationResponseMessage, marks: list[Mark]) -> None:
         self.sources = _sources(message.attributions)
         self.urls: dict[str, list[str]] = {}
         self.seen: dict[str, int] = {}
         self.guessed = False
         self.external = False
         # Key -> label of every mark that can hold a link, in order of appearance.
-        self._labels = {_key(mark): _label(mark) for mark in marks if not mark["external"]}
-        self._in_text = {number for key in self._labels if (number := _number(key)) is not None}
-        self._by_card(message, Counter(_key(mark) for mark in marks))
+        self._labels = {mark.key: mark.label for mark in marks if not mark.external}
+        self._in_text = {number for key in self._labels if (number := number_of(key)) is not None}
+        self._by_card(message, Counter(mark.key for mark in marks))
         self._number_by_order()
         self._annotate_by_order()
         self._number_the_rest()
@@ -139,7 +133,7 @@ class _Places:
 
     def _claim(self, key: str, label: str, candidates: list[_Source], url: str) -> None:
         """Tie an attribution with this address to a mark; one that only the card knows is added."""
-        number = _number(key)
+        number = number_of(key)
         kind, other = (_ANNOTATION, _CITATION) if number is None else (_CITATION, _ANNOTATION)
         fitting = sorted((each for each in candidates if each.kind != other), key=lambda each: each.kind != kind)
         source = next((each for each in fitting if not each.placed), fitting[0] if fitting else None)
@@ -153,7 +147,7 @@ class _Places:
             source = again
         source.placed = source.named = True
         if number is None:
-            source.name = source.name or readable_name(label)
+            source.name = source.name or label
         else:
             source.number = number
 
@@ -176,7 +170,7 @@ class _Places:
     def _annotate_by_order(self) -> None:
         """The k-th distinct tag has the k-th annotation where their counts agree; else the name may tell."""
         annotations = [each for each in self.sources if each.kind == _ANNOTATION]
-        tags = [key for key in self._labels if _number(key) is None and key not in self.urls]
+        tags = [key for key in self._labels if number_of(key) is None and key not in self.urls]
         unclaimed: list[_Source | None] = [each for each in annotations if not each.placed]
         if len(tags) != len(unclaimed):
             tags = tags[:_ASKED]
@@ -184,7 +178,7 @@ class _Places:
             unclaimed = [_only_match(self._labels[key], annotations, words) for key in tags]
         for key, source in zip(tags, unclaimed, strict=True):
             if source is not None and is_web(source.url):
-                source.name = source.name or readable_name(self._labels[key])
+                source.name = source.name or self._labels[key]
                 self._guess(key, source)
 
     def _guess(self, key: str, source: _Source) -> None:
@@ -206,21 +200,19 @@ class _Places:
             if source.number is None:
                 source.number = next(free)
 
-    def rendered(self, mark: re.Match[str]) -> str:
+    def rendered(self, mark: Mark) -> str:
         """The Markdown for one mark; call in order of appearance."""
-        if mark["external"]:
+        if mark.external:
             self.external = True
-            # With an address right behind it, it would become a link.
-            return "[external]\\" if mark.string[mark.end() : mark.end() + 1] in ("(", "[", ":") else "[external]"
-        key, label = _key(mark), _label(mark)
-        urls = self.urls.get(key, [])
-        turn = self.seen.get(key, 0)
-        self.seen[key] = turn + 1
-        shown = label if mark["number"] else readable_name(label)
-        if urls:
-            linked = link(shown, urls[min(turn, len(urls) - 1)])
-            return f" {linked}" if mark["number"] else linked
-        return mark[0] if mark["number"] else shown
+            return "[external]"
+        urls = self.urls.get(mark.key, [])
+        turn = self.seen.get(mark.key, 0)
+        self.seen[mark.key] = turn + 1
+        plain = mark.label if mark.number is None else mark.written
+        if not urls:
+            return plain
+        linked = link(mark.label, urls[min(turn, len(urls) - 1)])
+        return linked if mark.number is None else f" {linked}"
 
     def citations(self) -> tuple[Citation, ...]:
         """Every attribution."""
@@ -237,21 +229,6 @@ def _citation(source: _Source) -> Citation:
     attribution = source.attribution
     title = attribution.provider_display_name or source.name or source.url
     return Citation(source.number, title, source.url, source.kind, attribution.attribution_source, source.placed)
-
-
-def _key(mark: re.Match[str]) -> str:
-    """What makes two marks the same: the number, or kind and name of the entity."""
-    return f"^{int(mark['number'])}" if mark["number"] else f"{mark['kind']}\n{mark['name']}"
-
-
-def _label(mark: re.Match[str]) -> str:
-    if mark["number"]:
-        return str(int(mark["number"]))
-    return _TAG.sub("", mark["name"] or "")
-
-
-def _number(key: str) -> int | None:
-    return int(key[1:]) if key.startswith("^") else None
 
 
 def _only_match(name: str, annotations: list[_Source], words_of: list[set[str]]) -> _Source | None:

@@ -232,6 +232,21 @@ def test_tags_without_attributions_leave_their_text() -> None:
     assert (text.markdown, text.citations, text.notes) == ("Al and Al; thing", (), ())
 
 
+@pytest.mark.parametrize("name", ["Ines\nOkafor", "Ines  Okafor", " Ines Okafor "])
+def test_a_name_of_several_lines_is_a_name(name: str) -> None:
+    source = ("annotation", "", "https://x.test/i")
+    linked = "by [Ines Okafor](https://x.test/i)."
+    assert to_markdown(message(f"by <Person>{name}</Person>.", source)).markdown == linked
+    for written in (name, "Ines Okafor"):
+        text = to_markdown(message(f"by <Person>{name}</Person>.", card=f"by [{written}](https://x.test/i)."))
+        assert (text.markdown, text.notes) == (linked, ())
+
+
+def test_a_long_name_is_a_name() -> None:
+    name = "n" * 5_000
+    assert to_markdown(message(f"<Person>{name}</Person> and <B>")).markdown == f"{name} and <B>"
+
+
 def test_nested_tags_do_not_leak() -> None:
     answer = message("<Event><Person>Al</Person> day</Event>", ("annotation", "", "https://x.test/e"))
     assert to_markdown(answer).markdown == "[Al day](https://x.test/e)"
@@ -350,9 +365,28 @@ def test_backslashes_do_not_free_a_bracket(name: str, shown: str) -> None:
     assert to_markdown(answer).markdown == shown
 
 
-@pytest.mark.parametrize("behind", ["(https://x.test)", "[x]", ": https://x.test"])
-def test_the_external_mark_never_becomes_a_link(behind: str) -> None:
-    assert to_markdown(message(f"So[^external^]{behind}")).markdown == f"So[external]\\{behind}"
+@pytest.mark.parametrize(
+    ("behind", "shown"),
+    [
+        ("(https://x.test)", "\\(https://x.test)"),
+        (": https://x.test", "\\: https://x.test"),
+        ("[x]", " [x]"),
+        ("[a](https://x.test/a)", " [a](https://x.test/a)"),
+        ("[^1^].", " [1](https://x.test/1)."),
+        ("[^9^].", " [^9^]."),
+        ("[^external^].", " [external]."),
+        ("<File>A</File>", " [A](https://x.test/f)"),
+        ("<File></File>(x)", "\\(x)"),
+    ],
+)
+def test_the_external_mark_never_becomes_a_link_and_costs_none(behind: str, shown: str) -> None:
+    sources = [("citation", "One", "https://x.test/1")]
+    sources += [("annotation", "", "https://x.test/f")] if "A" in behind else []
+    answer = to_markdown(message(f"[external]: https://y.test\n\nSo[^external^]{behind}", *sources))
+    assert answer.markdown == f"[external]: https://y.test\n\nSo[external]{shown}"
+    made = MarkdownIt("commonmark").render(f"So[external]{shown}")
+    assert "\\" not in made
+    assert made.count("<a ") == shown.count("](")
 
 
 def test_sources_named_twice_are_kept_twice() -> None:
@@ -438,6 +472,13 @@ def test_the_blocks_of_a_card_are_read_in_order() -> None:
 
 def test_unclosed_card_link_is_no_link() -> None:
     assert to_markdown(message("Yes[^1^]", card="Yes [1](https://x.test/a")).markdown == "Yes[^1^]"
+
+
+def test_tags_that_never_close_take_no_time_that_grows_with_them() -> None:
+    text = "<A>" * 100_000 + "</B>" * 100_000
+    began = time.process_time()
+    assert to_markdown(message(text)).markdown == text
+    assert time.process_time() - began < 5
 
 
 def test_hostile_text_takes_no_quadratic_time() -> None:
