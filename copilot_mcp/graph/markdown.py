@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
@@ -11,7 +12,7 @@ from copilot_mcp.quoting import leads_astray
 _UNSAFE_IN_URL = re.compile(r"[\s()<>\[\]|\\\x00-\x1f\x7f\"`]")
 # An escape, kept as it is; a bracket or a backslash at the end, which get one.
 _BRACKET = re.compile(r"\\([!-/:-@\[-`{-~])|[\[\]]|\\$")
-_STRUCTURE = re.compile(r"\]\(|[\[\]()\n]")
+_STRUCTURE = re.compile(r"\\[\\\[\]()]|\]\(|[\[\]()]|\n(?:[ \t]*\n)*")  # escapes, to pass them over
 _LONGEST_ADDRESS = 4096
 _WORD = re.compile(r"[^\W_]+(?:[.'-][^\W_]+)*")
 
@@ -19,8 +20,12 @@ _WORD = re.compile(r"[^\W_]+(?:[.'-][^\W_]+)*")
 def link(label: str, url: str) -> str:
     """A Markdown link that leads nowhere else than to this address."""
     safe = _UNSAFE_IN_URL.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), url)
-    escaped = _BRACKET.sub(lambda found: found[0] if found[0].startswith("\\") and found[1] else f"\\{found[0]}", label)
-    return f"[{escaped}]({safe})"
+    return f"[{within_label(label)}]({safe})"
+
+
+def within_label(words: str) -> str:
+    """Words that end no link around them."""
+    return _BRACKET.sub(lambda found: found[0] if found[0].startswith("\\") and found[1] else f"\\{found[0]}", words)
 
 
 class Written:
@@ -97,29 +102,46 @@ class _Opened:
 
 
 def _links_by_label(text: str) -> dict[str, list[str]]:
-    """The addresses of a text's links by their labels, in order. None is inside another; no address spans a line end."""
+    """The addresses of a text's links by their labels, in order."""
     found: dict[str, list[str]] = {}
+    for opened, end in _links(text):
+        if 0 < end - opened.address < _LONGEST_ADDRESS:
+            label = readable_name(text[opened.label : opened.label_end])
+            found.setdefault(label, []).append(text[opened.address : end])
+    return found
+
+
+def link_labels(text: str) -> list[tuple[int, int]]:
+    """Where the words of a text's links begin and end, in order. Brackets in code count: hand it over without."""
+    return [(opened.label, opened.label_end) for opened, _ in _links(text)]
+
+
+def _links(text: str) -> Iterator[tuple[_Opened, int]]:
+    """Links and where their addresses end. None is inside another; no address spans a line end, no words a blank line.
+
+    In linear time: texts and cards are untrusted.
+    """
     labels: list[int] = []  # where those begin that are still open
     parentheses: list[_Opened | None] = []  # those still open; None for one that begins no address
     newest: _Opened | None = None
     for mark in _STRUCTURE.finditer(text):
-        if mark[0] == "[":
+        written = mark[0]
+        if written == "[":
             labels.append(mark.end())
-        elif mark[0] == "]":
+        elif written == "]":
             del labels[-1:]
-        elif mark[0] == "](" and labels:
+        elif written == "](" and labels:
             newest = _Opened(labels.pop(), mark.start(), mark.end())
             parentheses.append(newest)
-        elif mark[0] == "\n":
+        elif written[0] == "\n":
             parentheses.clear()
-        elif mark[0] != ")":
+            if written.count("\n") > 1:
+                labels.clear()
+        elif written in ("(", "]("):
             parentheses.append(None)
-        elif parentheses and (opened := parentheses.pop()) and opened is newest:
-            if 0 < mark.start() - opened.address < _LONGEST_ADDRESS:
-                address = text[opened.address : mark.start()]
-                found.setdefault(readable_name(text[opened.label : opened.label_end]), []).append(address)
+        elif written == ")" and parentheses and (opened := parentheses.pop()) and opened is newest:
+            yield opened, mark.start()
             labels.clear()
-    return found
 
 
 def readable_name(label: str) -> str:

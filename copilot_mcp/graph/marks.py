@@ -3,9 +3,9 @@
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from copilot_mcp.graph.markdown import readable_name
+from copilot_mcp.graph.markdown import link_labels, readable_name
 
 _KIND = "[A-Z][A-Za-z]{0,39}"
 _TOKEN = re.compile(rf"\[\^(?P<number>\d{{1,4}})\^\]|(?P<external>\[\^external\^\])|<(?P<close>/?)(?P<kind>{_KIND})>")
@@ -20,12 +20,14 @@ class Mark:
         written: as it stands there.
         number: of a citation marker.
         kind: of an entity.
+        in_label: whether it is among the words of a link that the text itself holds.
         label: what a link in its place says: the number, or the entity's name on one line; empty for `[^external^]`.
     """
 
     start: int
     end: int
     written: str
+    in_label: bool = False
     number: int | None = None
     kind: str = ""
     label: str = ""
@@ -41,8 +43,36 @@ class Mark:
         return f"^{self.number}" if self.number is not None else f"{self.kind}\n{self.label}"
 
 
-def marks_of(text: str) -> Iterator[Mark]:
-    """The marks of a piece of prose, in order. A name ends at the first closing tag of its kind, however far."""
+def marks_of(parts: list[tuple[str, bool]]) -> list[list[Mark]]:
+    """The marks of each piece of a text, in order. `parts`: the pieces, and whether each is code, which has none."""
+    found = [[] if is_code else list(_marks(part)) for part, is_code in parts]
+    # Brackets in code and in names are none.
+    pieces = zip(parts, found, strict=True)
+    plain = ("`" * len(part) if is_code else _without(part, marks) for (part, is_code), marks in pieces)
+    labels = link_labels("".join(plain))
+    ends = [end for _, end in labels]
+    offset = 0
+    for (part, _), marks in zip(parts, found, strict=True):
+        for place, mark in enumerate(marks):
+            nearest = bisect_left(ends, offset + mark.end)
+            if nearest < len(ends) and labels[nearest][0] <= offset + mark.start:
+                marks[place] = replace(mark, in_label=True)
+        offset += len(part)
+    return found
+
+
+def _without(text: str, marks: list[Mark]) -> str:
+    """The text with something that means nothing in place of its marks, as long as they are."""
+    pieces: list[str] = []
+    position = 0
+    for mark in marks:
+        pieces += (text[position : mark.start], "`" * len(mark.written))
+        position = mark.end
+    return "".join([*pieces, text[position:]])
+
+
+def _marks(text: str) -> Iterator[Mark]:
+    """The marks of a piece of prose. A name ends at the first closing tag of its kind, however far."""
     closing: dict[str, list[int]] = {}
     for tag in _TOKEN.finditer(text):
         if tag["close"]:

@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 from copilot_mcp.graph.conversation import CopilotConversationAttribution, CopilotConversationResponseMessage
-from copilot_mcp.graph.markdown import CardLinks, Written, is_web, link, words_in_url
+from copilot_mcp.graph.markdown import CardLinks, Written, is_web, link, within_label, words_in_url
 from copilot_mcp.graph.marks import Mark, marks_of, number_of
 from copilot_mcp.quoting import prose_and_code
 
@@ -59,7 +59,7 @@ class AnswerText:
 def to_markdown(message: CopilotConversationResponseMessage) -> AnswerText:
     """The answer's text with links where its marks were. Code is left alone, unknown marks stay as they are."""
     parts = prose_and_code(message.text)
-    marks = [[] if is_code else list(marks_of(part)) for part, is_code in parts]
+    marks = marks_of(parts)
     places = _Places(message, [mark for of_part in marks for mark in of_part])
     written = Written()
     for (part, _), of_part in zip(parts, marks, strict=True):
@@ -110,6 +110,7 @@ class _Places:
         self.external = False
         # Key -> label of every mark that can hold a link, in order of appearance.
         self._labels = {mark.key: mark.label for mark in marks if not mark.external}
+        self._can_link = {mark.key for mark in marks if not mark.in_label}
         self._in_text = {number for key in self._labels if (number := number_of(key)) is not None}
         self._by_card(message, Counter(mark.key for mark in marks))
         self._number_by_order()
@@ -136,7 +137,7 @@ class _Places:
         number = number_of(key)
         kind, other = (_ANNOTATION, _CITATION) if number is None else (_CITATION, _ANNOTATION)
         fitting = sorted((each for each in candidates if each.kind != other), key=lambda each: each.kind != kind)
-        source = next((each for each in fitting if not each.placed), fitting[0] if fitting else None)
+        source = next((each for each in fitting if not each.named), fitting[0] if fitting else None)
         if source is None:
             source = _Source(CopilotConversationAttribution(attribution_type=kind, see_more_web_url=url))
             self.sources.append(source)
@@ -145,7 +146,8 @@ class _Places:
             again = _Source(source.attribution)
             self.sources.insert(self.sources.index(source) + 1, again)
             source = again
-        source.placed = source.named = True
+        source.named = True
+        source.placed |= key in self._can_link
         if number is None:
             source.name = source.name or label
         else:
@@ -171,7 +173,7 @@ class _Places:
         """The k-th distinct tag has the k-th annotation where their counts agree; else the name may tell."""
         annotations = [each for each in self.sources if each.kind == _ANNOTATION]
         tags = [key for key in self._labels if number_of(key) is None and key not in self.urls]
-        unclaimed: list[_Source | None] = [each for each in annotations if not each.placed]
+        unclaimed: list[_Source | None] = [each for each in annotations if not each.named]
         if len(tags) != len(unclaimed):
             tags = tags[:_ASKED]
             words = [words_in_url(each.url) for each in annotations]
@@ -184,7 +186,7 @@ class _Places:
     def _guess(self, key: str, source: _Source) -> None:
         self.guessed = source.named = True
         if is_web(source.url):
-            source.placed = True
+            source.placed |= key in self._can_link
             self.urls[key] = [source.url]
 
     def _number_the_rest(self) -> None:
@@ -208,9 +210,12 @@ class _Places:
         urls = self.urls.get(mark.key, [])
         turn = self.seen.get(mark.key, 0)
         self.seen[mark.key] = turn + 1
-        plain = mark.label if mark.number is None else mark.written
+        if mark.in_label and mark.number is None:
+            return within_label(mark.label)
         if not urls:
-            return plain
+            return mark.label if mark.number is None else mark.written
+        if mark.in_label:  # a link of ours would put an end to the one around it
+            return f"[{mark.label}]"
         linked = link(mark.label, urls[min(turn, len(urls) - 1)])
         return linked if mark.number is None else f" {linked}"
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 
 from copilot_mcp.graph import (
     Citation,
@@ -232,59 +231,9 @@ def test_tags_without_attributions_leave_their_text() -> None:
     assert (text.markdown, text.citations, text.notes) == ("Al and Al; thing", (), ())
 
 
-@pytest.mark.parametrize("name", ["Ines\nOkafor", "Ines  Okafor", " Ines Okafor "])
-def test_a_name_of_several_lines_is_a_name(name: str) -> None:
-    source = ("annotation", "", "https://x.test/i")
-    linked = "by [Ines Okafor](https://x.test/i)."
-    assert to_markdown(message(f"by <Person>{name}</Person>.", source)).markdown == linked
-    for written in (name, "Ines Okafor"):
-        text = to_markdown(message(f"by <Person>{name}</Person>.", card=f"by [{written}](https://x.test/i)."))
-        assert (text.markdown, text.notes) == (linked, ())
-
-
-def test_a_long_name_is_a_name() -> None:
-    name = "n" * 5_000
-    assert to_markdown(message(f"<Person>{name}</Person> and <B>")).markdown == f"{name} and <B>"
-
-
 def test_nested_tags_do_not_leak() -> None:
     answer = message("<Event><Person>Al</Person> day</Event>", ("annotation", "", "https://x.test/e"))
     assert to_markdown(answer).markdown == "[Al day](https://x.test/e)"
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("Thanks!<Person>Bob</Person> did", "Thanks\\![Bob](https://x.test/b) did"),
-        ("<Person>Bob</Person>!", "[Bob](https://x.test/b)!"),
-        ("!<Person>Bob</Person>!<Person>Bob</Person>", "\\![Bob](https://x.test/b)\\![Bob](https://x.test/b)"),
-        ("!!\\!<Person>Bob</Person>", "!!\\![Bob](https://x.test/b)"),
-        ("\\\\!<Person>Bob</Person>", "\\\\\\![Bob](https://x.test/b)"),
-        ("\\<Person>Bob</Person>", "\\[Bob](https://x.test/b)"),
-        ("So! <Person>Bob</Person>", "So! [Bob](https://x.test/b)"),
-        ("So![^1^]", "So! [1](https://x.test/1)"),
-        ("So![^9^] and![^external^]", "So![^9^] and![external]"),
-        ("`!`<Person>Bob</Person>", "`!`[Bob](https://x.test/b)"),
-        ("| a!|<Person>Bob</Person> |\n|---|---|", "| a!|[Bob](https://x.test/b) |\n|---|---|"),
-    ],
-)
-def test_a_link_behind_an_exclamation_mark_is_no_image(text: str, shown: str) -> None:
-    answer = message(text, ("annotation", "", "https://x.test/b"), ("citation", "One", "https://x.test/1"))
-    assert to_markdown(answer).markdown == shown
-    rendered = MarkdownIt("commonmark").enable("table").render(shown)
-    assert "<img" not in rendered
-    assert rendered.count("!") == text.count("!")
-
-
-def test_a_name_that_ends_in_an_exclamation_mark_makes_no_image_of_the_next() -> None:
-    assert to_markdown(message("<Team>Go!</Team><P>Bob</P>", card="[Bob](https://x.test/b)")).markdown == (
-        "Go\\![Bob](https://x.test/b)"
-    )
-
-
-def test_external_marker_is_explained() -> None:
-    text = to_markdown(message("January 1st[^external^]."))
-    assert (text.markdown, text.notes) == ("January 1st[external].", (EXTERNAL_NOTE,))
 
 
 @pytest.mark.parametrize(
@@ -363,30 +312,6 @@ def test_addresses_and_names_cannot_break_out_of_the_link() -> None:
 def test_backslashes_do_not_free_a_bracket(name: str, shown: str) -> None:
     answer = message(f"<File>{name}</File>", ("annotation", "", "https://x.test/a"))
     assert to_markdown(answer).markdown == shown
-
-
-@pytest.mark.parametrize(
-    ("behind", "shown"),
-    [
-        ("(https://x.test)", "\\(https://x.test)"),
-        (": https://x.test", "\\: https://x.test"),
-        ("[x]", " [x]"),
-        ("[a](https://x.test/a)", " [a](https://x.test/a)"),
-        ("[^1^].", " [1](https://x.test/1)."),
-        ("[^9^].", " [^9^]."),
-        ("[^external^].", " [external]."),
-        ("<File>A</File>", " [A](https://x.test/f)"),
-        ("<File></File>(x)", "\\(x)"),
-    ],
-)
-def test_the_external_mark_never_becomes_a_link_and_costs_none(behind: str, shown: str) -> None:
-    sources = [("citation", "One", "https://x.test/1")]
-    sources += [("annotation", "", "https://x.test/f")] if "A" in behind else []
-    answer = to_markdown(message(f"[external]: https://y.test\n\nSo[^external^]{behind}", *sources))
-    assert answer.markdown == f"[external]: https://y.test\n\nSo[external]{shown}"
-    made = MarkdownIt("commonmark").render(f"So[external]{shown}")
-    assert "\\" not in made
-    assert made.count("<a ") == shown.count("](")
 
 
 def test_sources_named_twice_are_kept_twice() -> None:
@@ -472,13 +397,6 @@ def test_the_blocks_of_a_card_are_read_in_order() -> None:
 
 def test_unclosed_card_link_is_no_link() -> None:
     assert to_markdown(message("Yes[^1^]", card="Yes [1](https://x.test/a")).markdown == "Yes[^1^]"
-
-
-def test_tags_that_never_close_take_no_time_that_grows_with_them() -> None:
-    text = "<A>" * 100_000 + "</B>" * 100_000
-    began = time.process_time()
-    assert to_markdown(message(text)).markdown == text
-    assert time.process_time() - began < 5
 
 
 def test_hostile_text_takes_no_quadratic_time() -> None:
