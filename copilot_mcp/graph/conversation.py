@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BeforeValidator, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, PrivateAttr, model_validator
 
 from copilot_mcp.graph._base import ONLY_OBJECTS, GraphAnswer, GraphResource
 from copilot_mcp.graph.labels import OptionalLabel
@@ -44,6 +44,18 @@ class CopilotConversationResponseMessage(GraphResource):
     adaptive_cards: Annotated[list[dict[str, Any]], BeforeValidator(_cards_with_content)] = Field(default_factory=list)
     attributions: Annotated[list[CopilotConversationAttribution], ONLY_OBJECTS] = Field(default_factory=list)
     sensitivity_label: OptionalLabel = None
+    _joins: "tuple[str, tuple[CopilotConversationResponseMessage, ...]]" = PrivateAttr(("", ()))
+
+    @property
+    def parts(self) -> "tuple[CopilotConversationResponseMessage, ...]":
+        """The messages that this one joins, each with numbers of its own, or this one alone.
+
+        It is also alone where its text was replaced, then without cards: their numbers are those of the parts.
+        """
+        text, parts = self._joins
+        if not parts:
+            return (self,)
+        return parts if text == self.text else (self.model_copy(update={"adaptive_cards": []}),)
 
 
 class CopilotConversation(GraphAnswer):
@@ -105,32 +117,70 @@ def same_text(text: str, prompt: str) -> bool:
     return text == prompt or text.split() == prompt.split()
 
 
-def _as_one(parts: list[CopilotConversationResponseMessage]) -> CopilotConversationResponseMessage:
-    """One message of several: their texts as paragraphs, all their sources, and the strictest label."""
+def _as_one(messages: list[CopilotConversationResponseMessage]) -> CopilotConversationResponseMessage:
+    """One message of several: their texts as paragraphs, all their sources, and the strictest label.
+
+    Marks speak of the sources of their own message, so the markers are numbered on. Where one alone has sources, they
+    are those of all.
+    """
+    parts = _without_snapshots(messages)
+    apart = sum(bool(part.attributions or part.adaptive_cards) for part in parts) > 1
     texts: list[str] = []
-    sources: list[CopilotConversationAttribution] = []
+    taken = 0
     for part in parts:
-        cited = sum(source.attribution_type == "citation" for source in sources)
-        own = any(source.attribution_type == "citation" for source in part.attributions)
-        text = _renumbered(part.text, cited) if cited and own else part.text
-        if texts and text.startswith(texts[-1]):  # grown, not another one
-            texts.pop()
+        text, highest = _renumbered(part.text, taken if apart else 0)
         texts += [text] if text.strip() else []
-        sources += part.attributions
-    labels = [part.sensitivity_label for part in parts if part.sensitivity_label is not None]
-    return parts[-1].model_copy(
+        cited = sum(source.attribution_type == "citation" for source in part.attributions)
+        taken = max(taken + cited, highest)
+    labels = [message.sensitivity_label for message in messages if message.sensitivity_label is not None]
+    joined = parts[-1].model_copy(
         update={
             "text": "\n\n".join(texts),
-            "attributions": sources,
+            "attributions": [source for part in parts for source in part.attributions],
             "adaptive_cards": [card for part in parts for card in part.adaptive_cards],
             "sensitivity_label": max(labels, key=lambda label: label.priority or 0, default=None),
         }
     )
+    joined._joins = (joined.text, tuple(parts) if apart else ())
+    return joined
 
 
-def _renumbered(text: str, by: int) -> str:
-    """The text with its citation markers moved on, outside of code."""
-    return "".join(
-        part if is_code else _MARKER.sub(lambda marker: f"[^{int(marker[1]) + by}^]", part)
-        for part, is_code in prose_and_code(text)
+def _without_snapshots(
+    messages: list[CopilotConversationResponseMessage],
+) -> list[CopilotConversationResponseMessage]:
+    """The messages without those that the next one repeats and goes on from; it takes over what sources it lacks."""
+    growing: list[list[CopilotConversationResponseMessage]] = []
+    for message in messages:
+        before = growing[-1][-1].text if growing else ""
+        if before.strip() and message.text.startswith(before):
+            growing[-1].append(message)
+        else:
+            growing.append([message])
+    return [each[-1] if len(each) == 1 else _grown(each) for each in growing]
+
+
+def _grown(messages: list[CopilotConversationResponseMessage]) -> CopilotConversationResponseMessage:
+    """The last of these, with the sources that only those before it have behind its own."""
+    newest = messages[-1]
+    sources = {_identity(source): source for source in newest.attributions}
+    known = len(sources)
+    for message in messages[:-1]:
+        for source in message.attributions:
+            sources.setdefault(_identity(source), source)
+    lacking = list(sources.values())[known:]
+    cards = next((each.adaptive_cards for each in reversed(messages) if each.adaptive_cards), [])
+    return newest.model_copy(update={"attributions": [*newest.attributions, *lacking], "adaptive_cards": cards})
+
+
+def _identity(source: CopilotConversationAttribution) -> tuple[str, str, str]:
+    return source.attribution_type, source.provider_display_name, source.see_more_web_url
+
+
+def _renumbered(text: str, by: int) -> tuple[str, int]:
+    """The text with its citation markers moved on, outside of code, and the highest of them; 0 where there is none."""
+    pieces = prose_and_code(text)
+    numbers = [int(marker[1]) for part, is_code in pieces if not is_code for marker in _MARKER.finditer(part)]
+    moved = (
+        part if is_code else _MARKER.sub(lambda marker: f"[^{int(marker[1]) + by}^]", part) for part, is_code in pieces
     )
+    return "".join(moved) if by else text, max(numbers, default=-by) + by

@@ -57,20 +57,39 @@ class AnswerText:
 
 
 def to_markdown(message: CopilotConversationResponseMessage) -> AnswerText:
-    """The answer's text with links where its marks were. Code is left alone, unknown marks stay as they are."""
+    """The answer's text with links where its marks were. Code is left alone, unknown marks stay as they are.
+
+    Of several messages in one, each is read against its own card and sources, and their numbers do not meet.
+    """
+    texts: list[str] = []
+    citations: list[Citation] = []
+    said: set[str] = set()
+    taken = 0
+    for part in message.parts:
+        written, places = _read(part, taken)
+        texts += [written] if written.strip() else []
+        citations += places.citations()
+        said.update(places.notes())
+        taken = places.highest
+    notes = (GUESSED_NOTE, UNPLACED_NOTE, EXTERNAL_NOTE)
+    return AnswerText("\n\n".join(texts), tuple(citations), tuple(note for note in notes if note in said))
+
+
+def _read(message: CopilotConversationResponseMessage, taken: int) -> "tuple[str, _Places]":
+    """The text of one message with links where its marks were. Its numbers come behind those that are taken."""
     parts = prose_and_code(message.text)
     marks = marks_of(parts)
-    places = _Places(message, [mark for of_part in marks for mark in of_part])
+    places = _Places(message, [mark for of_part in marks for mark in of_part], taken)
     written = Written()
     for (part, _), of_part in zip(parts, marks, strict=True):
         position = 0
         for mark in of_part:
             shown = places.rendered(mark)
             written.add(part[position : mark.start])
-            written.add(shown, ours=shown != mark.written)
+            written.add(shown, ours=mark.number is None or not shown.startswith("[^"))
             position = mark.end
         written.add(part[position:])
-    return AnswerText(written.text(), places.citations(), places.notes())
+    return written.text(), places
 
 
 @dataclass(slots=True, eq=False)
@@ -102,7 +121,8 @@ def _sources(attributions: list[CopilotConversationAttribution]) -> list[_Source
 class _Places:
     """Which mark leads where. Asks the card first, then the order; everything is decided once it is made."""
 
-    def __init__(self, message: CopilotConversationResponseMessage, marks: list[Mark]) -> None:
+    def __init__(self, message: CopilotConversationResponseMessage, marks: list[Mark], taken: int) -> None:
+        self._taken = taken
         self.sources = _sources(message.attributions)
         self.urls: dict[str, list[str]] = {}
         self.seen: dict[str, int] = {}
@@ -210,18 +230,25 @@ class _Places:
         urls = self.urls.get(mark.key, [])
         turn = self.seen.get(mark.key, 0)
         self.seen[mark.key] = turn + 1
-        if mark.in_label and mark.number is None:
-            return within_label(mark.label)
-        if not urls:
-            return mark.label if mark.number is None else mark.written
-        if mark.in_label:  # a link of ours would put an end to the one around it
-            return f"[{mark.label}]"
-        linked = link(mark.label, urls[min(turn, len(urls) - 1)])
-        return linked if mark.number is None else f" {linked}"
+        linked = urls[min(turn, len(urls) - 1)] if urls else ""
+        if mark.number is None:
+            if mark.in_label:  # a link of ours would put an end to the one around it
+                return within_label(mark.label)
+            return link(mark.label, linked) if linked else mark.label
+        number = str(mark.number + self._taken)
+        if not linked:
+            return f"[^{number}^]" if self._taken else mark.written
+        return f"[{number}]" if mark.in_label else f" {link(number, linked)}"
+
+    @property
+    def highest(self) -> int:
+        """The highest number in the text or of a source, with those that were taken before."""
+        numbers = {each.number for each in self.sources if each.number is not None} | self._in_text
+        return self._taken + max(numbers, default=0)
 
     def citations(self) -> tuple[Citation, ...]:
         """Every attribution."""
-        return tuple(_citation(each) for each in self.sources)
+        return tuple(_citation(each, self._taken) for each in self.sources)
 
     def notes(self) -> tuple[str, ...]:
         """What the reader should know, one sentence each."""
@@ -230,10 +257,11 @@ class _Places:
         return tuple(note for holds, note in said if holds)
 
 
-def _citation(source: _Source) -> Citation:
+def _citation(source: _Source, taken: int) -> Citation:
     attribution = source.attribution
+    number = None if source.number is None else source.number + taken
     title = attribution.provider_display_name or source.name or source.url
-    return Citation(source.number, title, source.url, source.kind, attribution.attribution_source, source.placed)
+    return Citation(number, title, source.url, source.kind, attribution.attribution_source, source.placed)
 
 
 def _only_match(name: str, annotations: list[_Source], words_of: list[set[str]]) -> _Source | None:

@@ -136,7 +136,7 @@ def test_parts_of_an_answer_keep_their_sources_and_the_strictest_label() -> None
     ]
     read = CopilotConversation.model_validate({"messages": [{"text": PROMPT}, *parts]}).answer(PROMPT)
     assert read is not None
-    assert read.text == "A[^1^] B[^2^]\n\nC[^3^] `[^1^]`\n\nD[^1^]"
+    assert read.text == "A[^1^] B[^2^]\n\nC[^3^] `[^1^]`\n\nD[^4^]"
     assert [source.provider_display_name for source in read.attributions] == ["a", "b", "c", "e"]
     assert [card["id"] for card in read.adaptive_cards] == ["A", "C", "D", ""]
     assert read.sensitivity_label is not None and read.sensitivity_label.display_name == "Label 3"
