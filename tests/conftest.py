@@ -16,6 +16,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from click.testing import CliRunner
@@ -295,6 +296,11 @@ def era(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+async def at_once(seconds: float) -> None:
+    """A sleep between two tries that takes no time."""
+    await anyio.lowlevel.checkpoint()
+
+
 @pytest.fixture
 async def connect(simulator: Simulator, settings: Settings, era: str) -> AsyncIterator[Callable[..., Any]]:
     """Opens MCP clients of our server, in memory: `await connect(user="megan", chat="sync")`."""
@@ -303,7 +309,7 @@ async def connect(simulator: Simulator, settings: Settings, era: str) -> AsyncIt
         async def opened(user: str = "adele", *, signs_in: bool = True, **changed: Any) -> Client:
             chosen = replace(settings, **changed)
             tenant = InProcessTenant(simulator, user, signs_in=signs_in)
-            services = await stack.enter_async_context(GraphServices(chosen, tenant))
+            services = await stack.enter_async_context(GraphServices(chosen, tenant, sleep=at_once))
             server: MCPServer[Any] = build_server(services, chosen, person=services.person)
             client: Client = await stack.enter_async_context(Client(server, mode=era))
             return client
