@@ -29,7 +29,7 @@ from copilot_mcp.server.arguments import read_arguments
 from copilot_mcp.server.halves import shows_both
 from copilot_mcp.server.schema import plain_schema
 from copilot_mcp.server.sign_in import SignIn, needs_sign_in, sign_in
-from copilot_mcp.tools import SIMULATED, Tool, ToolContext, ToolResult, inert_text
+from copilot_mcp.tools import SIMULATED, Tool, ToolContext, ToolResult, inert_text, unheard
 from copilot_mcp.tools.consent import closed_uses, tools_closed_without
 
 __all__ = ["BoundTool", "ContextFactory", "bind", "refusal_result"]
@@ -43,6 +43,7 @@ SIGNED_IN = "signedIn"
 """The member of the structured half that says who has just signed in; once, so that no schema announces it."""
 
 _BLANK_LINE = "\n\n"
+_NEWER_ERA = "2026-07-28"
 
 ContextFactory = Callable[[Callable[[str], Any]], ToolContext]
 """Makes the context of one call around its progress function."""
@@ -199,6 +200,8 @@ def _with_what_is_closed(error: CopilotMcpError) -> tuple[str, dict[str, Any]]:
 
 def _progress(context: Context[Any, Any]) -> Callable[[str], Any]:
     """Progress as MCP wants it: a number that rises with every message. Nothing happens where it was not asked for."""
+    if not _may_hear(context):
+        return unheard
     count = 0
 
     async def report(message: str) -> None:
@@ -207,6 +210,12 @@ def _progress(context: Context[Any, Any]) -> Callable[[str], Any]:
         await context.report_progress(count, message=message)
 
     return report
+
+
+def _may_hear(context: Context[Any, Any]) -> bool:
+    """Whether the host asked for progress, which only the older era tells."""
+    meta: Any = context.request_context.meta
+    return (context.protocol_version or "") >= _NEWER_ERA or (bool(meta) and "progress_token" in meta)
 
 
 def _log_crash(name: str, error: Exception) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # graph is imported by the tools that need it; this file only
     from copilot_mcp.graph import GraphClient
     from copilot_mcp.tools.quota import Quota
 
-__all__ = ["SIMULATED", "Tool", "ToolContext", "ToolResult"]
+__all__ = ["SIMULATED", "Tool", "ToolContext", "ToolResult", "unheard"]
 
 SIMULATED = "simulated tenant"
 """What both halves of every result say when no real Microsoft 365 answered."""
@@ -37,6 +37,10 @@ class ToolResult(BaseModel):
     def structured(self) -> dict[str, Any]:
         """The structured half: plain JSON data that fits the published output schema."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+async def unheard(message: str) -> None:
+    """Progress where the host did not ask for any."""
 
 
 async def nobody() -> str:

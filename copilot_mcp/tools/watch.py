@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import anyio
 
-from copilot_mcp.tools._tool import ToolContext
+from copilot_mcp.tools._tool import ToolContext, unheard
 from copilot_mcp.tools.received import inert_text
 from copilot_mcp.tools.turns import OpenTurn
 
@@ -124,6 +124,9 @@ async def kept_alive(
 
     A host that does not hear it, or has gone, costs `work` nothing.
     """
+
+    if context.progress is unheard and limit == math.inf:
+        return await work()  # as most calls are; a task beside each of them would cost a hundredth of it
 
     async def beat() -> None:
         for beats in count(1):
